@@ -1,0 +1,97 @@
+"""Pages of the worklist: what is to do, claiming, giving back, and the next one, please."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import identity
+from api.identity import Asker
+from api.pages.screen import Posted, go, language, posted, show
+from api.pages.texts import words
+from engine import commands as c
+from engine.errors import Conflict, Forbidden, NotFound
+from engine.store import Page, WorkItem
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = 50
+
+
+@router.get("/tasks")
+def worklist(request: Request, view: str = "posts", process: str = "", after: str = "", said: str = "") -> Response:
+    """The tabs mine and posts, filtered by process."""
+    asker, told = identity.asker(request), words(language(request))
+    view = "mine" if view == "mine" else "posts"
+    pages = {name: _page(request, asker, name, process, after if name == view else "") for name in ("mine", "posts")}
+    names = {row.key: row.name for row in c.process_definitions(identity.office(request), asker.actor)}
+    sentence = told(f"said.{said}") if said in {"released", "nothing"} else ""
+    if said.startswith("completed:"):
+        sentence = told("said.completed") + said.removeprefix("completed:")[:100]
+    return show(
+        request,
+        "worklist.html",
+        asker,
+        view=view,
+        page=pages[view],
+        counts={name: f"{len(page.items)}+" if page.next else str(len(page.items)) for name, page in pages.items()},
+        names=names,
+        processes=_offered(names, pages, process),
+        process=process,
+        after=after,
+        said=sentence,
+    )
+
+
+def _page(request: Request, asker: Asker, view: str, process: str, after: str) -> Page[WorkItem]:
+    return c.worklist(
+        identity.office(request),
+        asker.actor,
+        view=view,
+        process_key=process or None,
+        after=after or None,
+        limit=PAGE,
+    )
+
+
+def _offered(names: dict[str, str], pages: dict[str, Page[WorkItem]], chosen: str) -> list[tuple[str, str]]:
+    """Processes to filter by: those that occur on this page, and the one chosen."""
+    keys = {item.process_key for page in pages.values() for item in page.items} | ({chosen} if chosen else set())
+    return sorted(((key, names.get(key, key)) for key in keys), key=lambda pair: pair[1])
+
+
+@router.post("/tasks/next")
+def next_one(request: Request, form: Annotated[Posted, Depends(posted)]) -> Response:
+    """Claim the most urgent unclaimed task that this clerk may do, and open it."""
+    asker = identity.asker(request, form.get("_csrf"))
+    process = form.get("_process")
+    for item in _page(request, asker, "posts", process, "").items:
+        if item.claimed_by is not None:
+            continue
+        try:
+            c.claim_task(identity.office(request), asker.actor, item.id)
+        except (Conflict, Forbidden, NotFound):
+            # A colleague was quicker, or the rule asks for another person: the next in line.
+            continue
+        return go(f"/tasks/{item.id}?said=claimed")
+    return go("/tasks?said=nothing")
+
+
+@router.post("/tasks/{task_id}/claim")
+def claim(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)]) -> Response:
+    """Take the task."""
+    asker = identity.asker(request, form.get("_csrf"))
+    once = identity.once_by_form(request, form.get("_once"), form.answers())
+    c.claim_task(identity.office(request), asker.actor, task_id, once=once)
+    return go(f"/tasks/{task_id}?said=claimed")
+
+
+@router.post("/tasks/{task_id}/release")
+def release(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)]) -> Response:
+    """Give the task back to the posts."""
+    asker = identity.asker(request, form.get("_csrf"))
+    once = identity.once_by_form(request, form.get("_once"), form.answers())
+    c.release_task(identity.office(request), asker.actor, task_id, once=once)
+    return go("/tasks?said=released")

@@ -1,0 +1,14 @@
+"""Knows every route for programs: the public surface of design §7 over the verbs of `engine.commands`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.rest import correlation, definitions, instances, operations, people, registers, tasks
+from api.rest.description import describe
+
+router = APIRouter()
+for _part in (definitions, instances, tasks, correlation, registers, people, operations):
+    router.include_router(_part.router)
+
+__all__ = ["describe", "router"]

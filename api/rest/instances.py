@@ -1,0 +1,83 @@
+"""Routes for cases: process instances, where they stand, their history and papers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import identity
+from api.rest.description import Cursor, Filter, Limit, Moment
+from api.schemas import Answer, ReasonIn
+from engine import commands as c
+
+router = APIRouter(prefix="/api", tags=["process instances"])
+
+
+@router.get("/process-instances")
+def cases(
+    request: Request,
+    q: Filter = None,
+    process_key: Filter = None,
+    status: Filter = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Cases the caller may see; `q` is the beginning of a business key."""
+    actor = identity.asker(request).actor
+    found = c.cases(
+        identity.office(request), actor, text=q, process_key=process_key, status=status, after=after, limit=limit
+    )
+    return Answer(found)
+
+
+@router.get("/process-instances/{case_id}")
+def case(request: Request, case_id: UUID) -> Response:
+    """One case: where it stands, open tasks, deadlines, papers, what is stuck."""
+    return Answer(c.case_view(identity.office(request), identity.asker(request).actor, case_id))
+
+
+@router.get("/process-instances/{case_id}/history")
+def history(
+    request: Request, case_id: UUID, after: Annotated[int, Query(ge=0, le=2**53)] = 0, limit: Limit = 200
+) -> Response:
+    """What happened, oldest first; `next` of one page is `after` of the following."""
+    return Answer(
+        c.history(identity.office(request), identity.asker(request).actor, case_id, after=after, limit=limit)
+    )
+
+
+@router.get("/process-instances/{case_id}/positions")
+def positions(request: Request, case_id: UUID, at: Moment | None = None) -> Response:
+    """The elements where the case stands now, or stood at a past moment."""
+    found = c.positions(identity.office(request), identity.asker(request).actor, case_id, at=at)
+    return Answer({"positions": found})
+
+
+@router.get("/process-instances/{case_id}/deadlines")
+def deadlines(request: Request, case_id: UUID) -> Response:
+    """The law's clocks of the case."""
+    view = c.case_view(identity.office(request), identity.asker(request).actor, case_id)
+    return Answer({"deadlines": view.deadlines})
+
+
+@router.get("/process-instances/{case_id}/documents")
+def documents(request: Request, case_id: UUID) -> Response:
+    """Papers issued in the case."""
+    view = c.case_view(identity.office(request), identity.asker(request).actor, case_id)
+    return Answer({"documents": view.documents})
+
+
+@router.get("/process-instances/{case_id}/diagram", response_class=Response)
+def diagram(request: Request, case_id: UUID, process_key: Filter = None) -> Response:
+    """BPMN XML of the case's own release: the root process, or one that it calls."""
+    xml = c.diagram(identity.office(request), identity.asker(request).actor, case_id, process_key=process_key)
+    return Response(xml, media_type="application/xml")
+
+
+@router.post("/process-instances/{case_id}/withdraw")
+def withdraw(request: Request, case_id: UUID, why: ReasonIn) -> Response:
+    """The applicant takes the application back; refused where the process does not wait for it (any more)."""
+    actor, once = identity.asker(request).actor, identity.once(request)
+    return Answer(c.withdraw_case(identity.office(request), actor, case_id, why.reason, once=once))

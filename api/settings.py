@@ -1,0 +1,171 @@
+"""Knows every SANWEI_ environment variable; everything the servers can be told is one frozen `Settings`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from engine.errors import Finding, Invalid
+
+Language = Literal["zh", "en"]
+
+DEV_KEYS = Path("var/keys.json")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealKeys:
+    """The two secrets the database never holds, 32 bytes each, and the name of the chain key."""
+
+    chain_id: str
+    chain: bytes = field(repr=False)
+    sealing: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What one server process needs to know. Sizes in bytes."""
+
+    database_url: str = "sqlite:///var/sanwei.db"
+    keys_path: Path = DEV_KEYS
+    keys_may_be_made: bool = True
+    sms_gateway_url: str | None = None
+    cookie_secure: bool = False
+    body_limit: int = 1_000_000
+    upload_limit: int = 20_000_000
+    host: str = "127.0.0.1"
+    port: int = 8000
+    simulation: bool = False
+    language: Language = "zh"
+
+    def keys(self) -> SealKeys:
+        """The keys from `keys_path`; a development file is made (mode 0600) where none is named and none exists.
+
+        Raises:
+            Invalid: the file is missing though SANWEI_KEYS names it, or does not hold the three fields.
+        """
+        if self.keys_may_be_made and not self.keys_path.exists():
+            _make_keys(self.keys_path)
+        return _read_keys(self.keys_path)
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from SANWEI_* variables; every wrong value is named at once.
+
+    Raises:
+        Invalid: a value that cannot be read, or a SANWEI_ name nobody knows (a misspelling would pass silently).
+    """
+    values = {k: v for k, v in (os.environ if environment is None else environment).items() if k.startswith("SANWEI_")}
+    reader = _Reader(values)
+    host = reader.text("HOST", Settings.host)
+    settings = Settings(
+        database_url=reader.text("DATABASE_URL", Settings.database_url),
+        keys_path=Path(reader.text("KEYS", str(DEV_KEYS))),
+        keys_may_be_made="SANWEI_KEYS" not in values,
+        sms_gateway_url=reader.text("SMS_GATEWAY_URL", "") or None,
+        # Plain HTTP is for the machine itself only: a Secure cookie would never come back there.
+        cookie_secure=reader.switch("COOKIE_SECURE", host not in {"127.0.0.1", "localhost", "::1"}),
+        body_limit=reader.number("BODY_LIMIT", Settings.body_limit, least=1_000),
+        upload_limit=reader.number("UPLOAD_LIMIT", Settings.upload_limit, least=1_000),
+        host=host,
+        port=reader.number("PORT", Settings.port, least=0),
+        simulation=reader.switch("SIMULATION", Settings.simulation),
+        language=reader.language("LANGUAGE", Settings.language),
+    )
+    reader.finish()
+    return settings
+
+
+# Read by others (kill points of the store, tests, demonstrations), never by this room.
+_FOREIGN = ("SANWEI_KILL_", "SANWEI_TEST_", "SANWEI_DEMO_", "SANWEI_BENCH_")
+
+
+class _Reader:
+    """Takes values one by one and remembers what was wrong."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+        self._findings: list[Finding] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self._values.pop(f"SANWEI_{name}", default)
+
+    def number(self, name: str, default: int, *, least: int) -> int:
+        text = self.text(name, str(default))
+        if text.isdecimal() and int(text) >= least:
+            return int(text)
+        self._wrong(name, f"须为不小于 {least} 的整数", f"must be a whole number of at least {least}")
+        return default
+
+    def switch(self, name: str, default: bool) -> bool:
+        text = self.text(name, "1" if default else "0").lower()
+        if text in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+            return text in {"1", "true", "yes", "on"}
+        self._wrong(name, "须为 1 或 0", "must be 1 or 0")
+        return default
+
+    def language(self, name: str, default: Language) -> Language:
+        text = self.text(name, default)
+        if text in {"zh", "en"}:
+            return cast(Language, text)
+        self._wrong(name, "须为 zh 或 en", "must be zh or en")
+        return default
+
+    def finish(self) -> None:
+        for name in sorted(n for n in self._values if not n.startswith(_FOREIGN)):
+            self._wrong(name.removeprefix("SANWEI_"), "没有这个设置项", "is no setting of Sanwei")
+        if self._findings:
+            raise Invalid(self._findings, "settings: " + "; ".join(f"{f.where} {f.en}" for f in self._findings))
+
+    def _wrong(self, name: str, zh: str, en: str) -> None:
+        self._findings.append(Finding(where=f"SANWEI_{name}", rule="setting", zh=zh, en=en))
+
+
+def _make_keys(path: Path) -> None:
+    """Write new random keys, readable by the owner only.
+
+    Several processes may start at once: each writes its own file, one link wins, all read the winner's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    keys = {"chain_id": "dev-1", "chain": secrets.token_hex(32), "sealing": secrets.token_hex(32)}
+    descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump(keys, file)
+        with suppress(FileExistsError):  # somebody else was first, and theirs counts
+            os.link(mine, path)
+    finally:
+        mine.unlink()
+
+
+def _read_keys(path: Path) -> SealKeys:
+    try:
+        found = json.loads(path.read_bytes())
+        keys = SealKeys(
+            chain_id=str(found["chain_id"]),
+            chain=bytes.fromhex(found["chain"]),
+            sealing=bytes.fromhex(found["sealing"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise _unreadable_keys() from cause
+    if not keys.chain_id or len(keys.chain) != 32 or len(keys.sealing) != 32:
+        raise _unreadable_keys()
+    return keys
+
+
+def _unreadable_keys() -> Invalid:
+    finding = Finding(
+        where="SANWEI_KEYS",
+        rule="keys",
+        zh="密钥文件无法读取",
+        en="the file cannot be read as keys",
+        mend_zh="JSON 文件，含 chain_id、chain、sealing；后两项各为 64 位十六进制",
+        mend_en="a JSON file with chain_id, chain and sealing, the latter two 64 hex digits each",
+    )
+    return Invalid([finding], f"settings: {finding.where} {finding.en}")

@@ -1,0 +1,304 @@
+"""Verbs on a case: start, withdraw, give a message, fire what is due, retry what is stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from engine import bpmn
+from engine.bpmn import Definition, Lane, expressions
+from engine.bpmn.expressions import ExpressionError
+from engine.calendar import SHANGHAI
+from engine.commands.attempt import acted_as, attempt
+from engine.commands.office import Office
+from engine.commands.record import Record, outcome_from_plain, outcome_of, outcome_to_plain
+from engine.errors import CaseEnded, Finding, Forbidden, Invalid, NothingWaits, Refused
+from engine.model import ActedAs, Actor, CaseStatus, Once, Outcome, Release
+from engine.store import Case, CasePage, Series, Transaction, WaitRow, new_id
+from engine.store.points import reached
+
+WITHDRAWAL = "withdrawal"
+
+
+def start_case(
+    office: Office,
+    actor: Actor,
+    process_key: str,
+    variables: Mapping[str, Any],
+    *,
+    business_key: str | None = None,
+    once: Once | None = None,
+) -> Outcome:
+    """Start a case of a published process.
+
+    ``variables`` may hold the root process's declared inputs only. Without ``business_key`` a service item's case gets
+    the 43-digit number (item code, date, four-digit serial), any other a number of the process's own series.
+
+    Raises:
+        NotFound: no such process. Forbidden: the actor does not hold the role of the lane the start event lies in.
+        Invalid: a variable the process does not declare. BusinessKeyTaken. In all cases only the refusal is recorded.
+    """
+    given = {"process": process_key, "variables": dict(variables), "business_key": business_key}
+    with attempt(office, actor, "start", given) as made, office.store.transaction() as tx:
+        if once and (answer := tx.recall(actor, once)) is not None:
+            return outcome_from_plain(answer)
+        release = office.current_release(process_key)
+        definition = office.definition(release)
+        values = _inputs(definition, variables)
+        values |= _item(office, definition)
+        role, scope = starter(definition, values)
+        if actor.holding(role, scope) is None:
+            raise Forbidden(role=role, scope=scope)
+        tx.put_release(release)
+        number = business_key or _number(tx, process_key, values.get("item"))
+        case_id = new_id()
+        case = tx.new_case(
+            case_id,
+            business_key=number,
+            process_key=process_key,
+            release=release.digest,
+            started_by=actor.account,
+            scope=scope,
+        )
+        made.case = case_id
+        who = acted_as(actor, role, scope)
+        record = Record(
+            office=office, case=case, release=release, definition=definition, actor=who, now=tx.now()
+        )
+        record.input("case.started", detail={"process": process_key, "business_key": number}, values=values)
+        record.take(bpmn.start(definition, record.now, values, business_key=number))
+        return saved(tx, case, record, actor, once)
+
+
+def _inputs(definition: Definition, variables: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = set(definition.processes[definition.root].inputs) - {"item"}
+    findings = [
+        Finding(
+            where=f"variables.{name[:40]}",
+            rule="undeclared_variable",
+            zh="流程没有声明这个输入变量",
+            en="The process declares no such input",
+        )
+        for name in variables
+        if name not in allowed
+    ]
+    if findings:
+        raise Invalid(findings)
+    return dict(variables)
+
+
+def _item(office: Office, definition: Definition) -> dict[str, Any]:
+    code = definition.processes[definition.root].properties.get("item")
+    return {"item": office.registers(office.published()).item(code)} if code else {}
+
+
+def starter(definition: Definition, values: Mapping[str, Any]) -> tuple[str, str]:
+    """Role and scope of the lane in which the root's start event lies: who may start the process.
+
+    Raises:
+        Forbidden: the start event lies in no lane, so nobody may.
+    """
+    lane = start_lane(definition)
+    if lane is None:
+        raise Forbidden(process=definition.root)
+    try:
+        where = expressions.evaluate(lane.scope_expression, values) if lane.scope_expression else "liwan"
+    except ExpressionError as error:
+        raise Refused([], "The lane's scope cannot be read", element=lane.id) from error
+    return lane.id, str(where)
+
+
+def _number(tx: Transaction, process_key: str, item: Mapping[str, Any] | None) -> str:
+    """A case number: the national 43 digits for a service item (31-digit code, date, serial)."""
+    today = tx.now().astimezone(SHANGHAI)
+    stem = f"{item['code'] if item else process_key + '-'}{today:%Y%m%d}"
+    series = Series(kind="case", unit=stem, year=today.year, pattern=stem + "{number}")
+    return tx.next_number(series)
+
+
+def saved(tx: Transaction, case: Case, record: Record, actor: Actor, once: Once | None) -> Outcome:
+    """Write everything, remember the answer, and only then let the transaction commit."""
+    tx.save(case, record.changes())
+    outcome = outcome_of(case)
+    if once:
+        tx.remember(actor, once, outcome_to_plain(outcome))
+    return outcome
+
+
+@contextmanager
+def settled(office: Office, lock: Callable[[Transaction], Case]) -> Iterator[tuple[Transaction, Case]]:
+    """A transaction that holds the case, with every timer due by now fired before (each lot committed by itself).
+
+    So nothing depends on when the worker came by: what has lapsed has lapsed for everybody.
+    """
+    while True:
+        with office.store.transaction() as tx:
+            case = lock(tx)
+            if case.status is not CaseStatus.ACTIVE or case.wake_at is None or case.wake_at > tx.now():
+                reached("after_lock")
+                yield tx, case
+                return
+            fire(office, tx, case)
+
+
+def opened(office: Office, tx: Transaction, case: Case, actor: ActedAs | None) -> tuple[Release, Definition, Record]:
+    """The case's own release, and an empty record of what this command will do to it."""
+    release, definition = office.release_of(case.release)
+    record = Record(office=office, case=case, release=release, definition=definition, actor=actor, now=tx.now())
+    return release, definition, record
+
+
+def fire(office: Office, tx: Transaction, case: Case) -> None:
+    """Fire the locked case's timers and mark its breached deadlines, as of now; one command, by nobody."""
+    _, definition, record = opened(office, tx, case, None)
+    clocks = record.clocks
+    moments = clocks.moments()
+    record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
+    for kind, detail in clocks.breach(record.now):
+        record.derived(kind, detail=detail)
+    if case.state is not None:
+        record.take(bpmn.fire(definition, case.state, record.now, moments))
+    tx.save(case, record.changes())
+
+
+def fire_due(office: Office, case_id: UUID) -> None:
+    """Fire what is due in one case; nothing where somebody else did so meanwhile. Raises NotFound."""
+    with settled(office, lambda tx: tx.lock_case(case_id)):
+        pass
+
+
+def start_lane(definition: Definition) -> Lane | None:
+    """The lane in which the root's start event lies."""
+    scope = definition.processes[definition.root].scopes[definition.root]
+    return next((scope.nodes[name].lane for name in scope.starts if scope.nodes[name].lane), None)
+
+
+def may_act(actor: Actor, definition: Definition, case: Case | CasePage) -> bool:
+    """May the actor act on the case as a whole: who may start such a case where it was started, or who did."""
+    lane = start_lane(definition)
+    if actor.account is not None and actor.account == case.started_by:
+        return True
+    return lane is not None and actor.holding(lane.id, case.scope) is not None
+
+
+def withdraw_case(
+    office: Office, actor: Actor, case_id: UUID, reason: str, *, once: Once | None = None
+) -> Outcome:
+    """The applicant takes the application back (until the decision): the message ``withdrawal`` of the diagram.
+
+    Raises:
+        NotFound: no such case. Forbidden: not at a counter that takes such applications. NothingWaits: too late.
+        Invalid: no reason. Only the refusal is recorded then.
+    """
+    with attempt(office, actor, "withdraw", {"case": str(case_id), "reason": reason}) as made:
+        made.case = case_id
+        if not reason.strip() or len(reason) > 500:
+            raise Invalid([Finding(where="reason", rule="required", zh="请填写撤回原因（500 字以内）", en="Say why")])
+        payload = {"reason": reason.strip()}
+        with settled(office, lambda tx: tx.lock_case(case_id)) as (tx, case):
+            if once and (answer := tx.recall(actor, once)) is not None:
+                return outcome_from_plain(answer)
+            wait = next((w for w in case.waits if w.kind == "message" and w.name == WITHDRAWAL), None)
+            return _deliver(office, tx, case, actor, wait, payload, once, {"message": WITHDRAWAL})
+
+
+def deliver_message(
+    office: Office,
+    actor: Actor,
+    *,
+    name: str,
+    key: str,
+    payload: Any,
+    message_id: str,
+    once: Once | None = None,
+) -> Outcome:
+    """Give a message to the case that waits for it under this name and correlation key.
+
+    The same ``message_id`` of the same sender is taken once.
+
+    Raises:
+        NothingWaits: no case waits for it, or it was taken before. Forbidden: the sender may not act on the case.
+    """
+    given = {"name": name, "key": key, "payload": payload, "id": message_id}
+    with attempt(office, actor, "deliver", given) as made:
+        waiting: list[WaitRow] = []
+
+        def lock(tx: Transaction) -> Case:
+            case, wait = tx.lock_subscription(name, key)
+            waiting[:] = [wait]
+            return case
+
+        with settled(office, lock) as (tx, case):
+            made.case = case.id
+            if once and (answer := tx.recall(actor, once)) is not None:
+                return outcome_from_plain(answer)
+            if not tx.take_message(actor.name, message_id):
+                raise NothingWaits(message=name)
+            return _deliver(office, tx, case, actor, waiting[0], payload, once, {"message": name, "id": message_id})
+
+
+def _deliver(
+    office: Office,
+    tx: Transaction,
+    case: Case,
+    actor: Actor,
+    wait: WaitRow | None,
+    payload: Any,
+    once: Once | None,
+    detail: dict[str, Any],
+) -> Outcome:
+    _, definition, record = opened(office, tx, case, None)
+    if not may_act(actor, definition, case):
+        raise Forbidden(process=case.process_key)
+    if case.status is CaseStatus.ENDED or case.state is None:
+        raise CaseEnded(outcome=case.outcome)
+    if wait is None:
+        raise NothingWaits()
+    record.actor = acted_as(actor)
+    record.input(
+        "message.delivered", element=wait.element, detail={**detail, "wait": wait.number}, values={"payload": payload}
+    )
+    record.take(bpmn.deliver(definition, case.state, record.now, wait.number, payload))
+    return saved(tx, case, record, actor, once)
+
+
+def retry_incident(office: Office, actor: Actor, incident_id: UUID, *, once: Once | None = None) -> Outcome:
+    """Try a stuck element again, from where it failed.
+
+    Raises:
+        NotFound: no such open incident. Forbidden: only a system administrator of the case's scope may.
+    """
+    with attempt(office, actor, "retry", {"incident": str(incident_id)}) as made:
+        with office.store.transaction() as tx:
+            case, incident = tx.lock_incident(incident_id)
+            made.case = case.id
+            if once and (answer := tx.recall(actor, once)) is not None:
+                return outcome_from_plain(answer)
+            if actor.holding("system_admin", case.scope) is None:
+                raise Forbidden(role="system_admin")
+            _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
+            record.input(
+                "incident.retried", element=incident.element, token=incident.token, detail={"code": incident.code}
+            )
+            if incident.job is not None:
+                tx.retry_job(incident)
+            elif case.state is not None:
+                record.take(bpmn.resume(definition, case.state, record.now, retry=incident.token))
+            return saved(tx, case, record, actor, once)
+
+
+def recompute_deadlines(office: Office, case_id: UUID) -> None:
+    """Put the case's open deadlines under the calendar in force, one event for each that moved."""
+    with office.store.transaction() as tx:
+        case = tx.lock_case(case_id)
+        if case.status is CaseStatus.ENDED:
+            return
+        _, _, record = opened(office, tx, case, None)
+        record.input("calendar.changed", detail={"calendar": office.current_calendar().version})
+        moved = list(record.clocks.recompute(office.current_calendar()))
+        for kind, detail in moved:
+            record.derived(kind, detail=detail)
+        if moved:
+            tx.save(case, record.changes())

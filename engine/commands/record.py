@@ -1,0 +1,307 @@
+"""From a Step of the machine to the writes of one verb: history, tasks, deadlines, papers, notices, incidents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from engine import bpmn
+from engine.bpmn import Act, Definition, Entry, Step, expressions
+from engine.bpmn.expressions import ExpressionError
+from engine.commands.clock import Clocks
+from engine.commands.office import Office
+from engine.errors import InputRejected
+from engine.model import ActedAs, CaseStatus, Event, OpenTask, Outcome, Release, TaskStatus
+from engine.store import (
+    Case,
+    Changes,
+    ClaimChange,
+    ClosedTask,
+    NewIncident,
+    NewPaper,
+    NewTask,
+    Outgoing,
+    Series,
+    WaitRow,
+    new_id,
+)
+
+@dataclass(kw_only=True, slots=True)
+class Record:
+    """What one command does to one locked case. Fill it with inputs and a step, then ask for ``changes``."""
+
+    office: Office
+    case: Case
+    release: Release
+    definition: Definition
+    actor: ActedAs | None
+    now: datetime
+    command: UUID = field(default_factory=uuid4)
+    events: list[Event] = field(default_factory=list)
+    opened: list[NewTask] = field(default_factory=list)
+    closed: list[ClosedTask] = field(default_factory=list)
+    papers: list[NewPaper] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    claims: list[ClaimChange] = field(default_factory=list)
+    attachments: tuple[str, ...] = ()
+    uploaded_by: UUID | None = None
+    milestone: str | None = None
+    step: Step | None = None
+    clocks: Clocks = field(init=False)
+
+    def __post_init__(self) -> None:
+        registers = self.office.kept_registers(self.release)
+        self.clocks = Clocks(self.case.deadlines, registers, self.office.current_calendar())
+
+    # -- inputs
+    def input(self, kind: str, *, at: datetime | None = None, **facts: Any) -> None:
+        """One event from outside; what follows until the next is caused by it."""
+        self.events.append(Event(kind=kind, input=True, occurred_at=at or self.now, actor=self.actor, **facts))
+
+    def _cause(self) -> int | None:
+        return next((n for n in range(len(self.events) - 1, -1, -1) if self.events[n].input), None)
+
+    def derived(self, kind: str, **facts: Any) -> None:
+        """One event that follows from the last input."""
+        self.events.append(Event(kind=kind, cause=self._cause(), **facts))
+
+    def attach(self, digests: tuple[str, ...], by: UUID | None) -> None:
+        """Files the answers refer to now belong to the case."""
+        self.attachments, self.uploaded_by = digests, by
+
+    # -- a step of the machine
+    def take(self, step: Step, completed: UUID | None = None, by: UUID | None = None, name: str | None = None) -> None:
+        """Everything a step says; ``completed`` is the task that led to it."""
+        if step.more:
+            raise InputRejected([], "The step spent its budget")
+        acts = list(step.acts)
+        for entry in step.entries:
+            self._entry(entry)
+            while acts and entry.kind in ("element.completed", "event.caught") and _belongs(acts[0], entry):
+                self._act(acts.pop(0))
+        for act in acts:
+            self._act(act)
+        if step.outcome is not None:
+            self._end_clocks()
+        self._tasks(step, completed, by, name)
+        self.step = step
+
+    def _entry(self, entry: Entry) -> None:
+        self.derived(
+            entry.kind,
+            occurred_at=entry.at,
+            element=entry.element,
+            scope=entry.scope,
+            token=entry.token,
+            flow=entry.flow,
+            detail=entry.detail,
+            values=entry.values,
+        )
+
+    def _tasks(self, step: Step, completed: UUID | None, by: UUID | None, name: str | None) -> None:
+        alive = {work.token for work in step.work}
+        known = {task.token for task in self.case.tasks}
+        for task in self.case.tasks:
+            if task.id == completed:
+                self.closed.append(ClosedTask(id=task.id, status=TaskStatus.COMPLETED, at=self.now, by=by, name=name))
+            elif task.token not in alive:
+                self.closed.append(ClosedTask(id=task.id, status=TaskStatus.CANCELLED, at=self.now))
+        for work in step.work:
+            if work.token not in known:
+                self.opened.append(
+                    NewTask(
+                        id=new_id(),
+                        token=work.token,
+                        element=work.element,
+                        name=work.name,
+                        role=work.role,
+                        role_name=work.role_name,
+                        scope=work.scope,
+                        form_digest=self.release.forms[work.form] if work.form else None,
+                        instance=work.instance,
+                    )
+                )
+
+    # -- acts drawn in the diagram
+    def _act(self, act: Act) -> None:
+        where = {"element": act.element, "token": act.token, "scope": act.scope, "occurred_at": act.at}
+        if act.verb == "milestone":
+            self.milestone = act.name
+            self.derived("milestone.reached", detail={"milestone": act.name}, **where)
+        elif act.verb == "papers":
+            self._paper(act)
+        elif act.verb == "notices":
+            self._notice(act)
+        else:
+            for kind, detail in self.clocks.act(act.verb, act.name, act):
+                self.derived(kind, detail=detail, **where)
+
+    def _context(self, act: Act) -> dict[str, Any]:
+        """What papers and notices are written from: the variables the element saw, the case, its deadlines."""
+        item = act.variables.get("item") or {}
+        case = {
+            "business_key": self.case.business_key,
+            "title": self.case.title,
+            "milestone": self.milestone or self.case.milestone,
+        }
+        return {**act.variables, "agency": item.get("department_name", ""), "case": case, "deadlines": self.clocks.due()}
+
+    def _paper(self, act: Act) -> None:
+        registers = self.office.kept_registers(self.release)
+        row = registers.row("papers", act.name)
+        item = act.variables.get("item") or {}
+        mark = registers.row("departments", item["department"])["mark"] if "department" in item else ""
+        series = None
+        if row["mark"]:
+            pattern = f"荔{mark}{row['mark']}〔{{year}}〕第{{number}}号"
+            year = act.at.astimezone(self.clocks.zone).year
+            series = Series(kind=act.name, unit=item.get("scope", ""), year=year, pattern=pattern)
+        paper = NewPaper(
+            id=new_id(),
+            kind=act.name,
+            title=row["name"],
+            template_digest=self.release.papers[act.name],
+            values=self._context(act),
+            series=series,
+            element=act.element,
+            token=act.token,
+            scope=act.scope,
+            cause=self._cause(),
+        )
+        self.papers.append(paper)
+
+    def _notice(self, act: Act) -> None:
+        """A text message, rendered and sent by the worker; without a telephone number there is nobody to tell."""
+        row = self.office.kept_registers(self.release).row("notices", act.name)
+        try:
+            to = expressions.evaluate(row["to"], act.variables) if row.get("to") else None
+        except ExpressionError:
+            to = None
+        queued = isinstance(to, str) and bool(to)
+        self.derived(
+            "notice.queued" if queued else "notice.impossible",
+            detail={"notice": act.name},
+            element=act.element,
+            token=act.token,
+            scope=act.scope,
+            occurred_at=act.at,
+        )
+        if queued:
+            payload = {"to": to, "template": self.release.notices[act.name], "values": self._context(act)}
+            self.outgoing.append(Outgoing(id=new_id(), kind="sms", name=act.name, payload=payload))
+
+    def _end_clocks(self) -> None:
+        for kind, detail in self.clocks.end(self.now):
+            self.derived(kind, detail=detail, occurred_at=self.now)
+
+    # -- what is written
+    def changes(self) -> Changes:
+        """The writes of this command, its last event carrying the state's digest."""
+        step = self.step
+        if step is None:
+            claims = tuple(self.claims)
+            return Changes(command=self.command, events=tuple(self.events), claims=claims, **self._clock_changes(None))
+        self.events[-1] = replace(self.events[-1], state_digest=hashlib.sha256(step.state).hexdigest())
+        return Changes(
+            command=self.command,
+            events=tuple(self.events),
+            state=step.state,
+            status=CaseStatus.ENDED if step.outcome is not None else None,
+            outcome=step.outcome,
+            milestone=self.milestone,
+            title=self._title(step),
+            opened=tuple(self.opened),
+            closed=tuple(self.closed),
+            waits=tuple(_wait(w) for w in step.waits),
+            incidents=tuple(NewIncident(token=i.token, element=i.element, code=i.code) for i in step.incidents),
+            papers=tuple(self.papers),
+            outgoing=tuple(self.outgoing),
+            attachments=self.attachments,
+            uploaded_by=self.uploaded_by,
+            **self._clock_changes(step.waits if step.outcome is None else ()),
+        )
+
+    def _clock_changes(self, waits: Iterable[bpmn.Wait] | None) -> dict[str, Any]:
+        """``wake_at``: the next timer or breach. The worklist sorts by the agency's nearest deadline."""
+        if waits is None:
+            waits = tuple(_unwait(row) for row in self.case.waits)
+        timers = bpmn.next_due(tuple(waits), self.clocks.moments())
+        moments = [m for m in (timers, self.clocks.next_breach()) if m is not None]
+        return {
+            "deadlines": tuple(self.clocks.changed()),
+            "wake_at": min(moments, default=None),
+            "due_at": self.clocks.nearest(),
+        }
+
+    def _title(self, step: Step) -> str | None:
+        """The case's title where it changed; an expression that fails for now keeps the old one."""
+        text = self.definition.processes[self.release.root].properties.get("title")
+        if not text or not any(e.kind == "variables.written" for e in step.entries):
+            return None
+        try:
+            title = str(expressions.evaluate(text, bpmn.read(self.definition, step.state)))[:200]
+        except ExpressionError:
+            return None
+        return title if title != self.case.title else None
+
+
+def _belongs(act: Act, entry: Entry) -> bool:
+    return (act.element, act.token) == (entry.element, entry.token)
+
+
+def _wait(wait: bpmn.Wait) -> WaitRow:
+    return WaitRow(
+        number=wait.number,
+        kind=wait.kind,
+        element=wait.element,
+        name=wait.name,
+        key=wait.key,
+        due=wait.due,
+        deadline=wait.deadline,
+    )
+
+
+def _unwait(row: WaitRow) -> bpmn.Wait:
+    return bpmn.Wait(
+        number=row.number,
+        kind=row.kind,
+        name=row.name,
+        key=row.key,
+        element=row.element,
+        due=row.due,
+        deadline=row.deadline,
+    )
+
+
+def outcome_of(case: Case) -> Outcome:
+    """What a verb answers about a saved case."""
+    tasks = tuple(OpenTask(id=t.id, element=t.element, name=t.name, role=t.role, scope=t.scope) for t in case.tasks)
+    return Outcome(
+        case=case.id,
+        business_key=case.business_key,
+        status=case.status,
+        outcome=case.outcome,
+        milestone=case.milestone,
+        tasks=tasks,
+        events=case.events,
+        incidents=len(case.incidents),
+    )
+
+
+def outcome_to_plain(outcome: Outcome) -> dict[str, Any]:
+    """Plain JSON of an outcome, kept under an Idempotency-Key."""
+    plain = {name: getattr(outcome, name) for name in Outcome.__slots__}
+    plain["case"] = str(outcome.case)
+    plain["tasks"] = [{n: str(getattr(t, n)) for n in OpenTask.__slots__} for t in outcome.tasks]
+    return plain
+
+
+def outcome_from_plain(plain: Mapping[str, Any]) -> Outcome:
+    """The reverse of ``outcome_to_plain``."""
+    tasks = tuple(OpenTask(**{**task, "id": UUID(task["id"])}) for task in plain["tasks"])
+    facts = {**plain, "case": UUID(plain["case"]), "status": CaseStatus(plain["status"]), "tasks": tasks}
+    return Outcome(**facts)

@@ -1,0 +1,206 @@
+"""Verbs on a human task: claim, release, keep a draft, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from engine import bpmn, forms
+from engine.bpmn import Definition
+from engine.commands.attempt import acted_as, attempt
+from engine.commands.cases import opened, saved, settled
+from engine.commands.office import Office
+from engine.commands.record import Record, outcome_from_plain
+from engine.errors import (
+    FormInvalid,
+    Finding,
+    Forbidden,
+    SameActorNotAllowed,
+    TaskClaimed,
+    TaskLapsed,
+    TaskNotOpen,
+)
+from engine.model import Actor, CaseStatus, Membership, Once, Outcome, TaskStatus
+from engine.store import Case, ClaimChange, Task, Transaction, queries
+
+
+def complete_task(
+    office: Office, actor: Actor, task_id: UUID, answers: Mapping[str, Any], *, once: Once | None = None
+) -> Outcome:
+    """Complete a task with its form's answers; state, tasks, deadlines and history are written together.
+
+    Raises:
+        NotFound: no such task, or the actor may not see its case. Forbidden: not the task's role in its scope.
+        SameActorNotAllowed: the diagram asks for another person than who completed an earlier element.
+        TaskNotOpen, TaskLapsed, TaskClaimed: somebody, or a deadline, was first. FormInvalid: every bad field.
+        Nothing is written then but the refusal.
+    """
+    given = {"task": str(task_id), "answers": answers}
+    with attempt(office, actor, "complete", given) as made:
+        with _on_task(office, task_id) as (tx, case, task):
+            made.case = case.id
+            if once and (answer := tx.recall(actor, once)) is not None:
+                return outcome_from_plain(answer)
+            post = check_rights(tx, actor, case, task)
+            check_open(task)
+            check_unclaimed(task, actor)
+            _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
+            check_other_person(tx, definition, case, task, actor)
+            typed = _checked(office, tx, definition, case, task, actor, answers)
+            state = case.state or b""
+            record.input(
+                "task.completed",
+                element=task.element,
+                token=task.token,
+                detail={"task": str(task.id)},
+                values={"answers": typed},
+            )
+            step = bpmn.complete(definition, state, record.now, task.token, typed)
+            record.take(step, completed=task.id, by=actor.account, name=actor.display_name)
+            record.attach(_digests(office, task, typed), actor.account)
+            return saved(tx, case, record, actor, once)
+
+
+@contextmanager
+def _on_task(office: Office, task_id: UUID) -> Iterator[tuple[Transaction, Case, Task]]:
+    found: list[Task] = []
+
+    def lock(tx: Transaction) -> Case:
+        case, task = tx.lock_task(task_id)
+        found[:] = [task]
+        return case
+
+    with settled(office, lock) as (tx, case):
+        yield tx, case, found[0]
+
+
+def check_rights(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membership:
+    """The post by which the actor may work on the task.
+
+    Raises:
+        NotFound: the actor may not even see the case. Forbidden: may see it, but holds no such post.
+    """
+    post = actor.holding(task.role, task.scope)
+    if post is not None:
+        return post
+    queries.case_page(tx, actor, case.id)  # who may not see a case does not learn that it exists
+    raise Forbidden(role=task.role, scope=task.scope)
+
+
+def check_open(task: Task) -> None:
+    """Raises TaskNotOpen (who, when) or TaskLapsed (the deadline's moment)."""
+    if task.status is TaskStatus.OPEN:
+        return
+    if task.closed_by is None and task.status is TaskStatus.CANCELLED:
+        raise TaskLapsed(at=task.closed_at)
+    raise TaskNotOpen(status=task.status.value, by=task.closed_name, at=task.closed_at)
+
+
+def check_unclaimed(task: Task, actor: Actor) -> None:
+    """Raises TaskClaimed when it lies on somebody else's desk."""
+    if task.claimed_by is not None and task.claimed_by != actor.account:
+        raise TaskClaimed(by=task.claimed_name, at=task.claimed_at)
+
+
+def check_other_person(tx: Transaction, definition: Definition, case: Case, task: Task, actor: Actor) -> None:
+    """Four eyes: who completed an element that ``distinct_from`` names may not do this (行政许可法 34: two persons).
+
+    Raises:
+        SameActorNotAllowed.
+    """
+    node = definition.node(task.element)
+    if not node.distinct_from or actor.account is None:
+        return
+    home = task.element.rpartition("/")[0].split("/")[0]
+    process = definition.processes[home]
+    paths = [f"{name}/{e}" for name, scope in process.scopes.items() for e in node.distinct_from if e in scope.nodes]
+    if actor.account in tx.performers(case.id, paths):
+        raise SameActorNotAllowed(element=task.element)
+
+
+def _checked(
+    office: Office,
+    tx: Transaction,
+    definition: Definition,
+    case: Case,
+    task: Task,
+    actor: Actor,
+    answers: Mapping[str, Any],
+) -> dict[str, Any]:
+    if case.state is None or case.status is not CaseStatus.ACTIVE:
+        raise TaskNotOpen(status=case.status.value, by=None, at=case.ended_at)
+    if task.form_digest is None:
+        if answers:
+            unknown = Finding(where=next(iter(answers))[:40], rule="unknown", zh="本环节没有表单", en="No form here")
+            raise FormInvalid([unknown])
+        return {}
+    form = office.form(task.form_digest)
+    typed = forms.check(form, answers, variables=bpmn.read(definition, case.state, task.token))
+    unknown_files = tx.unknown_attachments(case.id, actor, forms.attachments(form, typed))
+    if unknown_files:
+        raise FormInvalid(
+            [Finding(where="", rule="unknown_attachment", zh="附件不存在，请重新上传", en="Upload the file again")]
+        )
+    return typed
+
+
+def _digests(office: Office, task: Task, typed: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(forms.attachments(office.form(task.form_digest), typed)) if task.form_digest else ()
+
+
+def claim_task(office: Office, actor: Actor, task_id: UUID, *, once: Once | None = None) -> Outcome:
+    """Put an open task on the actor's desk. Claiming one's own again changes nothing.
+
+    Raises:
+        NotFound, Forbidden, TaskNotOpen, TaskLapsed, TaskClaimed: as for ``complete_task``.
+    """
+    return _on_desk(office, actor, task_id, "claim", once)
+
+
+def release_task(office: Office, actor: Actor, task_id: UUID, *, once: Once | None = None) -> Outcome:
+    """Give a claimed task back to the post's worklist. Raises as ``claim_task``."""
+    return _on_desk(office, actor, task_id, "release", once)
+
+
+def _on_desk(office: Office, actor: Actor, task_id: UUID, verb: str, once: Once | None) -> Outcome:
+    with attempt(office, actor, verb, {"task": str(task_id)}) as made:
+        with _on_task(office, task_id) as (tx, case, task):
+            made.case = case.id
+            if once and (answer := tx.recall(actor, once)) is not None:
+                return outcome_from_plain(answer)
+            post = check_rights(tx, actor, case, task)
+            check_open(task)
+            check_unclaimed(task, actor)
+            _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
+            if verb == "claim":
+                check_other_person(tx, definition, case, task, actor)
+            _move(record, task, actor, verb)
+            return saved(tx, case, record, actor, once)
+
+
+def _move(record: Record, task: Task, actor: Actor, verb: str) -> None:
+    if (task.claimed_by is not None) == (verb == "claim"):
+        return
+    kind = "task.claimed" if verb == "claim" else "task.released"
+    record.input(kind, element=task.element, token=task.token, detail={"task": str(task.id)})
+    if verb == "claim":
+        record.claims.append(ClaimChange(id=task.id, by=actor.account, name=actor.display_name, at=record.now))
+    else:
+        record.claims.append(ClaimChange(id=task.id))
+
+
+def save_draft(office: Office, actor: Actor, task_id: UUID, answers: Mapping[str, Any]) -> None:
+    """Keep unfinished answers of this person for this task; they are not checked but for their size by the caller.
+
+    Raises:
+        NotFound, Forbidden, TaskNotOpen, TaskLapsed: nothing is kept.
+    """
+    with attempt(office, actor, "draft", {"task": str(task_id)}) as made:
+        with office.store.transaction() as tx:
+            case, task = tx.lock_task(task_id)
+            made.case = case.id
+            check_rights(tx, actor, case, task)
+            check_open(task)
+            tx.put_draft(task_id, actor, answers)

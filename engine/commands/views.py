@@ -1,0 +1,391 @@
+"""What people read: worklists, tasks, cases, history, papers, definitions. Every call checks what the actor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from engine import bpmn, deadlines, forms
+from engine.bpmn import Definition, Node
+from engine.commands.cases import WITHDRAWAL, may_act, start_lane, starter
+from engine.commands.office import Office
+from engine.errors import Forbidden, NotFound, Refused
+from engine.model import Actor, CaseStatus, Lamp, Release, TaskStatus
+from engine.registers import Register
+from engine.store import (
+    Account,
+    CasePage,
+    CaseRow,
+    DocumentRow,
+    HistoryRow,
+    Incident,
+    IncidentRow,
+    Page,
+    Position,
+    Task,
+    WorkItem,
+    queries,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadlineView:
+    """A deadline with the lamp it shows now."""
+
+    kind: str
+    name: str
+    lamp: Lamp
+    due_at: datetime | None
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    allowance: int
+    unit: str
+    citation: str
+    provisional: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseView:
+    """A case as its reader sees it. ``forms`` label the variables that hold answers."""
+
+    id: UUID
+    business_key: str
+    title: str
+    process_key: str
+    process_name: str
+    status: CaseStatus
+    outcome: str | None
+    milestone: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    variables: Mapping[str, Any] = field(repr=False)
+    forms: Mapping[str, forms.Form] = field(repr=False)
+    tasks: tuple[Task, ...]
+    deadlines: tuple[DeadlineView, ...]
+    documents: tuple[DocumentRow, ...]
+    incidents: tuple[Incident, ...]
+    may_withdraw: bool
+    may_act: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskView:
+    """A task with its form, what the person may do with it, and why not."""
+
+    task: Task
+    case: CaseView
+    form: forms.Form | None
+    variables: Mapping[str, Any] = field(repr=False)
+    draft: Mapping[str, Any] | None = field(repr=False)
+    may_complete: bool
+    why_not: str
+    instructions: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskForm:
+    """One human task a process can reach, with its form."""
+
+    process_key: str
+    element: str
+    name: str
+    role: str
+    role_name: str
+    variable: str
+    form: forms.Form
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DefinitionRow:
+    """A published process. ``item`` is its service item's row, if it is one's root."""
+
+    key: str
+    name: str
+    digest: str
+    versions: int
+    published_at: datetime
+    item: Mapping[str, Any] | None
+    startable: bool
+
+
+def now(office: Office) -> datetime:
+    """The moment on the clock that all servers share."""
+    with office.store.reading() as reading:
+        return reading.now()
+
+
+def worklist(
+    office: Office,
+    actor: Actor,
+    *,
+    view: str = "posts",
+    role: str | None = None,
+    scope: str | None = None,
+    process_key: str | None = None,
+    due_before: datetime | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[WorkItem]:
+    """Open tasks: ``mine`` (claimed by me) or ``posts`` (for my posts, unclaimed or mine), the most urgent first."""
+    with office.store.reading() as reading:
+        page = queries.worklist(
+            reading,
+            actor,
+            view=view,
+            role=role,
+            scope=scope,
+            process_key=process_key,
+            due_before=due_before,
+            after=after,
+            limit=limit,
+        )
+        moment = reading.now()
+    return Page(items=tuple(_lit(office, item, moment) for item in page.items), next=page.next)
+
+
+def _lit(office: Office, item: Any, moment: datetime) -> Any:
+    if item.deadline is None:
+        return item
+    return replace(item, lamp=deadlines.lamp(item.deadline, moment, office.current_calendar()))
+
+
+def cases(
+    office: Office,
+    actor: Actor,
+    *,
+    text: str | None = None,
+    process_key: str | None = None,
+    status: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[CaseRow]:
+    """The cases the actor may see, newest first; ``text`` is part of the business key."""
+    with office.store.reading() as reading:
+        page = queries.cases(
+            reading, actor, text=text, process_key=process_key, status=status, after=after, limit=limit
+        )
+        moment = reading.now()
+    return Page(items=tuple(_lit(office, row, moment) for row in page.items), next=page.next)
+
+
+def case_view(office: Office, actor: Actor, case_id: UUID) -> CaseView:
+    """One case; the reading is recorded. Raises NotFound."""
+    with office.store.reading() as reading:
+        page = queries.case_page(reading, actor, case_id)
+        moment = reading.now()
+    office.store.record_access(actor, case_id, "case")
+    return _case(office, actor, page, moment)
+
+
+def _case(office: Office, actor: Actor, page: CasePage, moment: datetime) -> CaseView:
+    release, definition = office.release_of(page.release)
+    acts = may_act(actor, definition, page)
+    waits = any(wait.kind == "message" and wait.name == WITHDRAWAL for wait in page.waits)
+    return CaseView(
+        id=page.id,
+        business_key=page.business_key,
+        title=page.title,
+        process_key=page.process_key,
+        process_name=definition.processes[release.root].name,
+        status=page.status,
+        outcome=page.outcome,
+        milestone=page.milestone,
+        started_at=page.started_at,
+        ended_at=page.ended_at,
+        variables=bpmn.read(definition, page.state) if page.state else {},
+        forms={f.variable: f.form for f in _task_forms(office, release, definition)},
+        tasks=page.tasks,
+        deadlines=tuple(_deadline(office, row.deadline, moment) for row in page.deadlines),
+        documents=page.documents,
+        incidents=page.incidents,
+        may_withdraw=acts and waits,
+        may_act=acts,
+    )
+
+
+def _deadline(office: Office, deadline: deadlines.Deadline, moment: datetime) -> DeadlineView:
+    copied = ("kind", "name", "due_at", "status", "started_at", "ended_at", "allowance", "unit", "citation")
+    facts = {name: getattr(deadline, name) for name in copied}
+    lamp = deadlines.lamp(deadline, moment, office.current_calendar())
+    return DeadlineView(**facts, provisional=deadline.provisional, lamp=lamp)
+
+
+def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
+    """One task as the person before it sees it; the reading is recorded. Raises NotFound."""
+    with office.store.reading() as reading:
+        task, page = queries.task_page(reading, actor, task_id)
+        moment = reading.now()
+        draft = reading.draft(task_id, actor)
+    office.store.record_access(actor, page.id, "task")
+    view = _case(office, actor, page, moment)
+    _, definition = office.release_of(page.release)
+    open_now = task.status is TaskStatus.OPEN and page.state is not None
+    why_not = _why_not(actor, task)
+    return TaskView(
+        task=task,
+        case=view,
+        form=office.form(task.form_digest) if task.form_digest else None,
+        variables=bpmn.read(definition, page.state or b"", task.token) if open_now else view.variables,
+        draft=draft,
+        may_complete=not why_not,
+        why_not=why_not,
+        instructions=definition.node(task.element).documentation or "",
+    )
+
+
+def _why_not(actor: Actor, task: Task) -> str:
+    """A word for the reason, empty when the actor may complete the task: closed, post or claimed."""
+    if task.status is not TaskStatus.OPEN:
+        return "closed"
+    if actor.holding(task.role, task.scope) is None:
+        return "post"
+    return "claimed" if task.claimed_by not in (None, actor.account) else ""
+
+
+def history(office: Office, actor: Actor, case_id: UUID, *, after: int = 0, limit: int = 200) -> Page[HistoryRow]:
+    """The case's events in order, named as its own release names them; the reading is recorded. Raises NotFound."""
+    with office.store.reading() as reading:
+        page = queries.case_page(reading, actor, case_id)
+        rows = queries.history(reading, actor, case_id, after=after, limit=limit)
+    office.store.record_access(actor, case_id, "history")
+    _, definition = office.release_of(page.release)
+    return Page(items=tuple(replace(r, element_name=_name(definition, r.element)) for r in rows.items), next=rows.next)
+
+
+def _name(definition: Definition, element: str | None) -> str:
+    if element is None:
+        return ""
+    try:
+        return definition.node(element).name
+    except KeyError:
+        return ""
+
+
+def positions(office: Office, actor: Actor, case_id: UUID, *, at: datetime | None = None) -> tuple[Position, ...]:
+    """Where the case's tokens stood at a moment (now: None), folded from its history. Raises NotFound."""
+    with office.store.reading() as reading:
+        return queries.positions(reading, actor, case_id, at=at)
+
+
+def document(office: Office, actor: Actor, document_id: UUID) -> str | None:
+    """A paper's HTML, None while it is being rendered; the reading is recorded. Raises NotFound."""
+    with office.store.reading() as reading:
+        found = queries.document(reading, actor, document_id)
+    office.store.record_access(actor, found.case_id, "document")
+    return found.content
+
+
+def diagram(office: Office, actor: Actor, case_id: UUID, process_key: str | None = None) -> bytes:
+    """The XML a case runs by (of its root, or of a process it calls). Raises NotFound."""
+    with office.store.reading() as reading:
+        page = queries.case_page(reading, actor, case_id)
+    release, _ = office.release_of(page.release)
+    digest = release.processes.get(process_key or release.root)
+    if digest is None:
+        raise NotFound(process=process_key)
+    return office.store.artefact(digest)
+
+
+def process_definitions(office: Office, actor: Actor) -> tuple[DefinitionRow, ...]:
+    """Every published process; ``startable`` says whether the actor may start it."""
+    publication = office.published()
+    with office.store.reading() as reading:
+        versions = queries.versions(reading, "process")
+    latest = {v.name: v for v in versions}
+    rows = []
+    for key, digest in sorted(publication.entries.get("process", {}).items()):
+        process = office.process(digest, publication.entries.get("decision", {}))
+        code = process.properties.get("item")
+        item = office.registers(publication).item(code) if code else None
+        version = latest[key]
+        rows.append(
+            DefinitionRow(
+                key=key,
+                name=process.name,
+                digest=digest,
+                versions=version.version,
+                published_at=version.published_at,
+                item=item,
+                startable=_startable(office, actor, key, item),
+            )
+        )
+    return tuple(rows)
+
+
+def _startable(office: Office, actor: Actor, key: str, item: Mapping[str, Any] | None) -> bool:
+    definition = office.definition(office.current_release(key))
+    if start_lane(definition) is None:
+        return False
+    try:
+        role, scope = starter(definition, {"item": item} if item else {})
+    except (Forbidden, Refused):
+        return False
+    return actor.holding(role, scope) is not None
+
+
+def process_xml(office: Office, actor: Actor, key: str, version: int | None = None) -> bytes:
+    """A published diagram's XML: the one in force, or a version counted from 1. Raises NotFound."""
+    if version is None:
+        digest = office.published().entries.get("process", {}).get(key)
+    else:
+        with office.store.reading() as reading:
+            found = queries.versions(reading, "process", key)
+        digest = next((v.digest for v in found if v.version == version), None)
+    if digest is None:
+        raise NotFound(process=key)
+    return office.store.artefact(digest)
+
+
+def task_forms(office: Office, actor: Actor, process_key: str) -> tuple[TaskForm, ...]:
+    """Every human task the process and all it calls can reach, with its form. Raises NotFound."""
+    release = office.current_release(process_key)
+    return tuple(_task_forms(office, release, office.definition(release)))
+
+
+def _task_forms(office: Office, release: Release, definition: Definition) -> Iterator[TaskForm]:
+    for process, node in _nodes(definition):
+        if node.form and node.lane and node.variable:
+            yield TaskForm(
+                process_key=process,
+                element=f"{node.scope}/{node.id}",
+                name=node.name,
+                role=node.lane.id,
+                role_name=node.lane.name,
+                variable=node.variable,
+                form=office.form(release.forms[node.form]),
+            )
+
+
+def _nodes(definition: Definition) -> Iterable[tuple[str, Node]]:
+    for key, process in definition.processes.items():
+        for scope in process.scopes.values():
+            for node in scope.nodes.values():
+                yield key, node
+
+
+def incidents(office: Office, actor: Actor) -> tuple[IncidentRow, ...]:
+    """What is stuck, of the cases the actor may see."""
+    with office.store.reading() as reading:
+        return queries.incidents(reading, actor)
+
+
+def registers(office: Office, actor: Actor) -> tuple[Register, ...]:
+    """The tables in force."""
+    return tuple(office.registers(office.published()).tables.values())
+
+
+def register(office: Office, actor: Actor, name: str) -> Register:
+    """One table in force. Raises NotFound."""
+    return office.registers(office.published()).table(name)
+
+
+def accounts(office: Office, actor: Actor) -> tuple[Account, ...]:
+    """Every account. Raises Forbidden: only a security administrator reads them."""
+    if not actor.scopes("security_admin"):
+        raise Forbidden(role="security_admin")
+    with office.store.reading() as reading:
+        return queries.accounts(reading)

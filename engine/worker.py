@@ -1,0 +1,128 @@
+"""What is due: timers and breached deadlines, papers to render, messages to send. Any number may run side by side."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from threading import Event as Flag
+from typing import Any
+from uuid import UUID
+
+from engine import documents
+from engine.commands.cases import fire
+from engine.commands.office import Office
+from engine.connectors import SmsGateway, Undeliverable
+from engine.errors import DatabaseBusy, Invalid, SanweiError, StaleRevision
+from engine.store import Job
+from engine.store.points import reached
+
+LEASE = timedelta(seconds=60)
+LATER = timedelta(minutes=5)
+BATCH = 20
+IDLE_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker. Timers are claimed by locking the case; jobs by a lease that ends should this worker be killed."""
+
+    def __init__(self, office: Office, sms: SmsGateway) -> None:
+        self._office = office
+        self._sms = sms
+
+    def run(self, stop: Flag) -> None:
+        """Work until ``stop`` is set; a database that is away is waited for."""
+        while not stop.is_set():
+            try:
+                busy = self.once()
+            except DatabaseBusy:
+                log.warning("database busy or away")
+                busy = 0
+            if not busy:
+                stop.wait(IDLE_SECONDS)
+
+    def once(self) -> int:
+        """One round over everything due; gives how much there was to do."""
+        return self._timers() + self._renderings() + self._messages()
+
+    def _timers(self) -> int:
+        done = 0
+        while done < BATCH and self._timer():
+            done += 1
+        return done
+
+    def _timer(self) -> bool:
+        """Fire one due case. What goes wrong there is logged by its code, and looked at again later."""
+        failed: UUID | None = None
+        with self._office.store.transaction() as tx:
+            due = tx.due_cases(1)
+            if not due:
+                return False
+            failed = due[0]
+            try:
+                fire(self._office, tx, tx.lock_case(due[0]))
+                return True
+            except DatabaseBusy:
+                raise
+            except SanweiError as error:
+                log.error("firing failed case=%s error=%s", due[0], type(error).__name__)
+                tx.abandon()
+        with self._office.store.transaction() as tx:
+            tx.postpone(failed, tx.now() + LATER)
+        return True
+
+    def _renderings(self) -> int:
+        with self._office.store.transaction() as tx:
+            jobs = tx.claim_jobs(("render",), BATCH, LEASE)
+        for job in jobs:
+            self._render(job)
+        return len(jobs)
+
+    def _render(self, job: Job) -> None:
+        """Render a paper; its page and the job's end are written together."""
+        with self._office.store.transaction() as tx:
+            paper = tx.document(UUID(job.payload["document"]))
+            template = self._office.store.artefact(paper.template_digest)
+            try:
+                page = documents.render(template, {**paper.values, **_issued(paper.number, paper.issued_at)})
+            except Invalid:
+                tx.fail_job(job, "template_failed")
+                return
+            tx.put_rendered(paper.id, page)
+            _finish(lambda: tx.finish_job(job))
+
+    def _messages(self) -> int:
+        with self._office.store.transaction() as tx:
+            jobs = tx.claim_outbox(("sms",), BATCH, LEASE)
+        for job in jobs:
+            self._send(job)
+        return len(jobs)
+
+    def _send(self, job: Job) -> None:
+        """Send, then mark: killed in between, the same id is sent again and the gateway carries it once."""
+        code = ""
+        try:
+            text = documents.render(self._office.store.artefact(job.payload["template"]), job.payload["values"])
+            self._sms.send(job.id, job.payload["to"], text.strip())
+        except Undeliverable as error:
+            code = error.code
+        except Invalid:
+            code = "template_failed"
+        reached("after_send")
+        with self._office.store.transaction() as tx:
+            _finish(lambda: tx.failed(job, code) if code else tx.sent(job))
+
+
+def _issued(number: str | None, at: Any) -> Mapping[str, str]:
+    local = at.astimezone(documents.SHANGHAI)
+    return {"number": number or "", "issued_on": f"{local.year}年{local.month}月{local.day}日"}
+
+
+def _finish(mark: Any) -> None:
+    """A lease that went to another worker is that one's to finish."""
+    try:
+        mark()
+    except StaleRevision:
+        log.info("lease lost")
