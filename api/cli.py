@@ -25,9 +25,8 @@ from api.demo import District, Refused, Summary, drive
 from api.folders import home, with_drafts
 from api.settings import Settings, read_settings
 from engine import commands
-from engine import worker as work
 from engine.bpmn import gate
-from engine.errors import Conflict, Finding, Invalid, SanweiError
+from engine.errors import Finding, Invalid, SanweiError
 from engine.model import SYSTEM, Membership
 from engine.registers import read_registers
 from engine.store import Keys, Store
@@ -39,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Sanwei 三位: a district government's processes, drawn as BPMN, executed, and provable afterwards.",
 )
+ADMINISTRATOR = Membership(role="security_admin", scope="liwan", unit="", post="安全管理员")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -105,7 +105,7 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     store = _open(settings)
     out.print("Worker started (Ctrl+C stops it)")
-    work.run(commands.Office(store), stop)
+    server.make_worker(settings, commands.Office(store)).run(stop)
     store.close()
 
 
@@ -183,9 +183,10 @@ def accounts(
     store = _open(settings)
     office = commands.Office(store)
     if admin:
-        post = Membership(role="security_admin", scope="liwan", unit="", post="安全管理员")
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-        commands.create_account(office, SYSTEM, name=admin, display_name=admin, password=password, memberships=(post,))
+        commands.create_account(
+            office, SYSTEM, name=admin, display_name=admin, password=password, memberships=(ADMINISTRATOR,)
+        )
         out.print(f"Account {escape(admin)} made")
     else:
         _refuse_production(settings)
@@ -201,18 +202,17 @@ def _refuse_production(settings: Settings) -> None:
 
 def _make_demo_accounts(office: commands.Office) -> bool:
     """Make them all unless there are accounts; True where they were made now."""
+    if commands.accounts(office, replace(SYSTEM, memberships=(ADMINISTRATOR,))):
+        return False
     for account in demo_accounts():
-        try:
-            commands.create_account(
-                office,
-                SYSTEM,
-                name=account.name,
-                display_name=account.display_name,
-                password=DEMO_PASSWORD,
-                memberships=account.memberships,
-            )
-        except Conflict:
-            return False
+        commands.create_account(
+            office,
+            SYSTEM,
+            name=account.name,
+            display_name=account.display_name,
+            password=DEMO_PASSWORD,
+            memberships=account.memberships,
+        )
     return True
 
 
@@ -237,13 +237,13 @@ def demo(
     if url is not None:
         summary = _driven(url, cases, seed)
     else:
-        with TemporaryDirectory(prefix="sanwei-demo-") as folder, server.running(_prepared(Path(folder))) as address:
+        with TemporaryDirectory(prefix="sanwei-demo-") as folder, server.running(prepare(Path(folder))) as address:
             summary = _driven(address, cases, seed)
     _print_summary(summary)
     raise typer.Exit(1 if summary.unfinished or sum(summary.outcomes.values()) < cases else 0)
 
 
-def _prepared(folder: Path) -> Settings:
+def prepare(folder: Path) -> Settings:
     """Settings of a fresh simulation in ``folder``: tables made, folders published, demo accounts."""
     settings = Settings(
         database_url=f"sqlite:///{folder / 'demo.db'}", keys_path=folder / "keys.json", port=0, simulation=True

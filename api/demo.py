@@ -20,6 +20,7 @@ WITHDRAWS = 0.03
 LAPSES = 0.04
 MOST_STEPS = 150
 MOST_TRIES = 6
+MOST_REPEATS = 5
 WORKER_PATIENCE = 20.0
 SHANGHAI = timezone(timedelta(hours=8))
 
@@ -72,14 +73,16 @@ class Desk:
 
     def _ask(self, verb: str, path: str, **request: Any) -> Any:
         headers = request.pop("headers", {})
-        for last in (False, True):
-            token = self._token or self._log_in()
-            answer = self._client.request(
-                verb, path, headers={**headers, "Authorization": f"Bearer {token}"}, **request
-            )
-            if answer.status_code != 401 or last:
+        for _ in range(MOST_REPEATS):
+            headers["Authorization"] = f"Bearer {self._token or self._log_in()}"
+            answer = self._client.request(verb, path, headers=headers, **request)
+            if answer.status_code == 401:
+                self._token = None
+            elif answer.status_code == 503:
+                # Nothing was written; the key makes a repeated POST safe in any case.
+                time.sleep(0.2)
+            else:
                 break
-            self._token = None
         return _content(answer)
 
     def _log_in(self) -> str:
@@ -220,7 +223,7 @@ class _Walk:
         until = time.monotonic() + (WORKER_PATIENCE if ahead else 1.0)
         before = _standing(view)
         while time.monotonic() < until and _standing(self._view()) == before:
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def _advance(self, by: timedelta) -> datetime:
         self._summary.simulated += by

@@ -53,17 +53,31 @@ def asker(request: Request, form_csrf: str | None = None) -> Asker:
         LoginFailed: nobody, or a session that has ended (fact reason = login_required).
         Forbidden: the CSRF token is missing or another's (fact reason = csrf).
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    bearer = scheme.lower() == "bearer"
-    token = token.strip() if bearer else request.cookies.get(SESSION_COOKIE, "")
+    found = reader(request)
+    if not _bearer(request) and request.method not in _SAFE:
+        shown = form_csrf if form_csrf is not None else request.headers.get("x-csrf-token", "")
+        if not secrets.compare_digest(shown.encode(), found.csrf.encode()):
+            raise Forbidden("The CSRF token is missing or wrong", reason="csrf")
+    return found
+
+
+def reader(request: Request) -> Asker:
+    """Who asks, for answers that change nothing; `asker` for everything else.
+
+    Raises:
+        LoginFailed: nobody, or a session that has ended (fact reason = login_required).
+    """
+    token = _bearer(request) or request.cookies.get(SESSION_COOKIE, "")
     session = commands.who(office(request), token) if token and len(token) <= 200 and token.isascii() else None
     if session is None:
         raise LoginFailed("Log in first", reason="login_required")
-    if not bearer and request.method not in _SAFE:
-        shown = form_csrf if form_csrf is not None else request.headers.get("x-csrf-token", "")
-        if not secrets.compare_digest(shown.encode(), session.csrf.encode()):
-            raise Forbidden("The CSRF token is missing or wrong", reason="csrf")
     return Asker(actor=session.actor, csrf=session.csrf, token=token, expires_at=session.expires_at)
+
+
+def _bearer(request: Request) -> str:
+    """The token of the Authorization header, '' if there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def same_site(request: Request) -> None:
@@ -104,7 +118,7 @@ def once(request: Request) -> Once | None:
 
 
 def once_by_form(request: Request, key: str, pairs: Iterable[tuple[str, str]]) -> Once | None:
-    """Like `once`, for a posted form: a browser draws a new multipart boundary each time, so the fields are digested."""
+    """Like `once`, for a posted form: browsers draw a new multipart boundary each time, so fields are digested."""
     if not _KEY.fullmatch(key):
         return None
     told = json.dumps(sorted(pairs), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

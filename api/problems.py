@@ -42,6 +42,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "not_found": ("没有找到，或您无权查看", "There is nothing here that you may see"),
     "method_not_allowed": ("此地址不支持该操作", "This address does not know the method"),
     "unsupported_media_type": ("内容类型不受支持", "The content type is not supported here"),
+    "not_ready": ("文书正在生成，请稍后刷新", "The paper is still being made; reload in a moment"),
     "invalid_request": ("提交的内容有误，请按提示修改", "The input is not acceptable"),
     "fault": ("系统出错，未保存任何内容；已记录，请稍后再试", "Something is wrong here; nothing was saved"),
 }

@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Response
+from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from engine.errors import NotFound
 from engine.model import Actor
+from engine.store import Attachment
 
 _MOST = 2**63 - 1
 
@@ -139,6 +143,28 @@ class Answer(Response):
     def render(self, content: Any) -> bytes:
         """UTF-8 bytes of `plain(content)`."""
         return json.dumps(plain(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+# A paper is a designer's page with styles of its own, a file is a stranger's: neither may run or load anything here.
+_INERT = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+
+
+def paper(html: str | None) -> Response:
+    """An issued paper as printable HTML.
+
+    Raises:
+        NotFound: it is still being rendered (fact reason = not_ready).
+    """
+    if html is None:
+        raise NotFound("The paper is still being made", reason="not_ready")
+    return HTMLResponse(html, headers={"Content-Security-Policy": _INERT})
+
+
+def download(file: Attachment) -> Response:
+    """An uploaded file, as a download only: it is never shown as a page of this host."""
+    named = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
+    headers = {"Content-Disposition": named, "Content-Security-Policy": _INERT}
+    return Response(file.content, media_type="application/octet-stream", headers=headers)
 
 
 def person(actor: Actor) -> dict[str, Any]:

@@ -8,15 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
 from api.settings import Settings
-from engine import worker
+from engine.commands import Office
+from engine.connectors import HttpGateway, Spool
+from engine.worker import Worker
 
 STARTING = 30.0
+SPOOL = Path("var/sms.jsonl")
 
 
 def serve(settings: Settings, *, with_worker: bool, any_port: bool, announce: Callable[[str], None]) -> None:
@@ -28,7 +32,7 @@ def serve(settings: Settings, *, with_worker: bool, any_port: bool, announce: Ca
         OSError: the port is taken (and another was not allowed), or the host is none of this machine's.
         Invalid: settings or keys that cannot be read.
     """
-    with _bound(settings, any_port) as bound, _beside(create_app(settings), with_worker) as app:
+    with _bound(settings, any_port) as bound, _beside(settings, with_worker) as app:
         announce(_address(bound))
         _server(app).run(sockets=[bound])
 
@@ -40,7 +44,7 @@ def running(settings: Settings) -> Iterator[str]:
     Raises:
         TimeoutError: it does not answer in time.
     """
-    with _bound(settings, True) as bound, _beside(create_app(settings), True) as app:
+    with _bound(settings, True) as bound, _beside(settings, True) as app:
         server = _server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="server")
         thread.start()
@@ -81,15 +85,24 @@ def _address(bound: socket.socket) -> str:
 
 
 @contextmanager
-def _beside(app: FastAPI, with_worker: bool) -> Iterator[FastAPI]:
+def _beside(settings: Settings, with_worker: bool) -> Iterator[FastAPI]:
+    app = create_app(settings)
     if not with_worker:
         yield app
         return
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(app.state.office, stop), name="worker")
+    thread = threading.Thread(target=make_worker(settings, app.state.office).run, args=(stop,), name="worker")
     thread.start()
     try:
         yield app
     finally:
         stop.set()
         thread.join()
+
+
+def make_worker(settings: Settings, office: Office) -> Worker:
+    """A worker with the district's SMS gateway, or with a spool file where there is none."""
+    if settings.sms_gateway_url is not None:
+        return Worker(office, HttpGateway(settings.sms_gateway_url))
+    beside_keys = settings.keys_path.with_name(SPOOL.name)
+    return Worker(office, Spool(beside_keys if settings.keys_may_be_made else SPOOL))

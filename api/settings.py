@@ -62,20 +62,21 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     values = {k: v for k, v in (os.environ if environment is None else environment).items() if k.startswith("SANWEI_")}
     reader = _Reader(values)
-    host = reader.text("HOST", Settings.host)
+    default = Settings()
+    host = reader.text("HOST", default.host)
     settings = Settings(
-        database_url=reader.text("DATABASE_URL", Settings.database_url),
+        database_url=reader.text("DATABASE_URL", default.database_url),
         keys_path=Path(reader.text("KEYS", str(DEV_KEYS))),
         keys_may_be_made="SANWEI_KEYS" not in values,
         sms_gateway_url=reader.text("SMS_GATEWAY_URL", "") or None,
         # Plain HTTP is for the machine itself only: a Secure cookie would never come back there.
         cookie_secure=reader.switch("COOKIE_SECURE", host not in {"127.0.0.1", "localhost", "::1"}),
-        body_limit=reader.number("BODY_LIMIT", Settings.body_limit, least=1_000),
-        upload_limit=reader.number("UPLOAD_LIMIT", Settings.upload_limit, least=1_000),
+        body_limit=reader.number("BODY_LIMIT", default.body_limit, least=1_000),
+        upload_limit=reader.number("UPLOAD_LIMIT", default.upload_limit, least=1_000),
         host=host,
-        port=reader.number("PORT", Settings.port, least=0),
-        simulation=reader.switch("SIMULATION", Settings.simulation),
-        language=reader.language("LANGUAGE", Settings.language),
+        port=reader.number("PORT", default.port, least=0),
+        simulation=reader.switch("SIMULATION", default.simulation),
+        language=reader.language("LANGUAGE", default.language),
     )
     reader.finish()
     return settings

@@ -34,7 +34,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store.close()
 
     # No documentation pages of the framework's own: they load scripts from another host.
-    app = FastAPI(title="Sanwei 三位", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Sanwei 三位", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
     app.state.settings = told
     app.state.store = store
     app.state.office = commands.Office(store)

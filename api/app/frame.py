@@ -1,4 +1,4 @@
-"""The frame around every request: size and depth limits, security headers, counts, and the net under unforeseen errors."""
+"""The frame around every request: limits of size and depth, security headers, counts, a net under faults."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _refusal(request: Request, body: bytes) -> Problem | None:
 
 
 def deeper(body: bytes, deepest: int) -> bool:
-    """Does this JSON text nest more than `deepest` lists and objects? Counted on the bytes, before any parser recurses."""
+    """Does this JSON text nest deeper than `deepest`? Counted on the bytes, before any parser recurses."""
     if body.count(b"[") + body.count(b"{") <= deepest:
         return False
     depth = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from api.settings import Language
@@ -36,9 +36,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """Lines under one heading."""
+    """Lines under one heading; `inner` is a group inside the form before it."""
 
     title: str
+    inner: bool = False
     lines: tuple[Line, ...] = field(default=())
 
 
@@ -50,9 +51,8 @@ def sections(variables: Mapping[str, Any], schemas: Mapping[str, Schema], langua
         if not isinstance(value, Mapping) or not value:
             continue
         reader = _Reader(schema, language)
-        lines = tuple(reader.lines(schema, value))
-        if lines:
-            found.append(Section(title=reader.title(schema, name), lines=lines))
+        parts = list(reader.groups(schema, value, reader.title(schema, name)))
+        found += [replace(part, inner=n > 0) for n, part in enumerate(parts)]
     return tuple(found)
 
 
@@ -68,16 +68,23 @@ class _Reader:
             return str(schema["x-title-en"])
         return str(schema.get("title", name))
 
-    def lines(self, schema: Schema, value: Mapping[str, Any], prefix: str = "") -> Iterator[Line]:
-        """Groups inside groups become lines whose label names the group first."""
+    def groups(self, schema: Schema, value: Mapping[str, Any], title: str) -> Iterator[Section]:
+        """This group's own lines first, then every group inside it under its own heading."""
+        lines = tuple(self.lines(schema, value))
+        if lines:
+            yield Section(title=title, lines=lines)
+        for name, part in self._properties(schema):
+            if isinstance(given := value.get(name), Mapping):
+                yield from self.groups(part, given, self.title(part, name))
+
+    def lines(self, schema: Schema, value: Mapping[str, Any]) -> Iterator[Line]:
+        """A line for each answer that is not a group."""
         for name, part in self._properties(schema):
             given = value.get(name)
-            if given in (None, "", [], {}) or part.get("x-widget") == "hidden":
+            if given in (None, "", [], {}) or isinstance(given, Mapping) or part.get("x-widget") == "hidden":
                 continue
-            label = prefix + self.title(part, name)
-            if isinstance(given, Mapping):
-                yield from self.lines(part, given, f"{label} · ")
-            elif isinstance(given, list) and given and isinstance(given[0], Mapping):
+            label = self.title(part, name)
+            if isinstance(given, list) and isinstance(given[0], Mapping):
                 yield self._table(label, self._whole(part.get("items", {})), given)
             else:
                 yield Line(label=label, shown=self._shown(part, given))

@@ -20,7 +20,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "login": ("登录", "Log in"),
     "login.name": ("账号", "Account"),
     "login.password": ("密码", "Password"),
-    "login.hint": ("请使用本人账号。连续输错密码，账号会暂时锁定。", "Use your own account. Repeated wrong passwords lock it for a while."),
+    "login.hint": (
+        "请使用本人账号。连续输错密码，账号会暂时锁定。",
+        "Use your own account; wrong passwords lock it for a while.",
+    ),
     "posts.none": ("无岗位", "no post"),
     # worklist
     "tasks.mine": ("我的待办", "Mine"),
@@ -61,8 +64,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "task.draft": ("保存草稿", "Save draft"),
     "task.release": ("退回岗位", "Give back"),
     "task.claim": ("签收办理", "Claim"),
-    "task.closed": ("该任务已办结", "This task is closed"),
-    "task.readonly": ("您可以查看，但不能办理此任务。", "You may look at this task but not complete it."),
+    "task.whynot.closed": ("该任务已结束。", "This task is closed."),
+    "task.whynot.post": ("您可以查看，但办理须由其他岗位进行。", "You may look, but another post completes this."),
+    "task.whynot.claimed": ("该任务已由他人签收，您可以查看。", "Somebody else has claimed this; you may look."),
     "task.heldby": ("签收人", "Claimed by"),
     "task.drafted": ("已填入您保存的草稿。", "Your draft is filled in."),
     "form.errors": ("有 {n} 处需要修改", "{n} things need correction"),

@@ -35,7 +35,10 @@ async def _uploaded(request: Request) -> dict[str, bytes]:
         if path.startswith(("processes/", "forms/")) and ".." not in path.split("/"):
             files[path] = await part.read()
         else:
-            zh, en = "文件名须为 processes/ 或 forms/ 之下的路径", "the file name must be a path below processes/ or forms/"
+            zh, en = (
+                "文件名须为 processes/ 或 forms/ 之下的路径",
+                "the file name must be a path below processes/ or forms/",
+            )
             findings.append(Finding(where="files", rule="path", zh=zh, en=en))
     await form.close()
     if not files and not findings:
@@ -55,9 +58,7 @@ async def _uploaded(request: Request) -> dict[str, bytes]:
                 "multipart/form-data": {
                     "schema": {
                         "type": "object",
-                        "properties": {
-                            "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
-                        },
+                        "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
                     }
                 }
             },
@@ -89,12 +90,10 @@ def xml(request: Request, key: str) -> Response:
     return Response(found, media_type="application/xml")
 
 
-@router.get("/process-definitions/{key}/versions/{digest}/xml", response_class=Response)
-def version_xml(
-    request: Request, key: str, digest: Annotated[str, Path(pattern="^[0-9]{1,9}$|^[0-9a-f]{64}$")]
-) -> Response:
-    """One version of the diagram, by its SHA-256 or its number."""
-    found = c.process_xml(identity.office(request), identity.asker(request).actor, key, digest=digest)
+@router.get("/process-definitions/{key}/versions/{version}/xml", response_class=Response)
+def version_xml(request: Request, key: str, version: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
+    """One version of the diagram, counted from 1."""
+    found = c.process_xml(identity.office(request), identity.asker(request).actor, key, version)
     return Response(found, media_type="application/xml")
 
 

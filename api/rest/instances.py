@@ -18,6 +18,7 @@ router = APIRouter(prefix="/api", tags=["process instances"])
 @router.get("/process-instances")
 def cases(
     request: Request,
+    *,
     q: Filter = None,
     process_key: Filter = None,
     status: Filter = None,
@@ -43,9 +44,7 @@ def history(
     request: Request, case_id: UUID, after: Annotated[int, Query(ge=0, le=2**53)] = 0, limit: Limit = 200
 ) -> Response:
     """What happened, oldest first; `next` of one page is `after` of the following."""
-    return Answer(
-        c.history(identity.office(request), identity.asker(request).actor, case_id, after=after, limit=limit)
-    )
+    return Answer(c.history(identity.office(request), identity.asker(request).actor, case_id, after=after, limit=limit))
 
 
 @router.get("/process-instances/{case_id}/positions")

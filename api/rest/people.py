@@ -62,6 +62,24 @@ def create_account(request: Request, account: AccountIn) -> Response:
     return Answer({"id": made}, 201)
 
 
+@router.get("/accounts")
+def accounts(request: Request) -> Response:
+    """All accounts with their posts (security_admin)."""
+    rows = c.accounts(identity.office(request), identity.asker(request).actor)
+    told = [
+        {
+            "id": row.id,
+            "name": row.name,
+            "display_name": row.display_name,
+            "active": row.active,
+            "locked_until": row.locked_until,
+            "memberships": row.memberships,
+        }
+        for row in rows
+    ]
+    return Answer({"accounts": told})
+
+
 @router.post("/clock/advance")
 def advance_clock(request: Request, clock: ClockIn) -> Response:
     """Move a simulation's clock forward (system_admin; refused unless SANWEI_SIMULATION=1)."""

@@ -19,6 +19,7 @@ router = APIRouter(prefix="/api", tags=["tasks"])
 @router.get("/tasks")
 def worklist(
     request: Request,
+    *,
     assignee: Literal["me"] | None = None,
     role: Filter = None,
     scope: Filter = None,

@@ -33,6 +33,31 @@
   });
   window.addEventListener('pageshow', function (event) { if (event.persisted) window.location.reload(); });
 
+  // Fields that matter only under a condition step aside while it does not hold and nothing is in them.
+  function valueOf(form, name) {
+    var found = form.elements.namedItem(name);
+    if (!found) return '';
+    if (found.length === undefined || found.tagName === 'SELECT') return found.type === 'checkbox' && !found.checked ? '' : found.value;
+    return Array.prototype.reduce.call(found, function (value, one) {
+      return (one.type === 'radio' || one.type === 'checkbox') && !one.checked ? value : one.value;
+    }, '');
+  }
+  function filled(box) {
+    return Array.prototype.some.call(box.querySelectorAll('input, select, textarea'), function (one) {
+      if (one.type === 'hidden') return false;
+      return one.type === 'radio' || one.type === 'checkbox' ? one.checked : one.tagName !== 'SELECT' && one.value !== '';
+    }) || box.querySelector('[aria-invalid], .rowbox') !== null;
+  }
+  var conditional = document.querySelectorAll('[data-when]');
+  function step() {
+    conditional.forEach(function (box) {
+      var parts = box.dataset.when.split('|'), form = box.closest('form');
+      if (!form || form.querySelector('fieldset:disabled')) return;
+      box.hidden = parts.indexOf(valueOf(form, parts[0]), 1) < 0 && !filled(box);
+    });
+  }
+  if (conditional.length) { step(); document.addEventListener('change', step); }
+
   var errors = document.getElementById('errors');
   if (errors) errors.focus();
 }());

@@ -26,6 +26,16 @@ class Figure:
     size: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class InProcess:
+    """One shape without database or HTTP: parse or compile, start, complete a human task, fire a timer."""
+
+    parse: Figure
+    start: Figure
+    complete: Figure | None
+    fire: Figure | None
+
+
 def figure(samples: Sequence[float], **more: Any) -> Figure:
     """Median and 95th percentile of ``samples`` (milliseconds)."""
     ordered = sorted(samples)
@@ -40,10 +50,10 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return (perf_counter() - begun) * 1000, result
 
 
-def repeated(work: Callable[[], Any], times: int) -> Figure:
-    """``work`` done ``times`` times, once more before to warm up."""
-    work()
-    return figure([timed(work)[0] for _ in range(times)])
+def repeated(work: Callable[[], Any], times: int, longest: float = 3000) -> Figure:
+    """``work`` done ``times`` times, or as often as fits into ``longest`` milliseconds; once before to warm up."""
+    first, _ = timed(work)
+    return figure([timed(work)[0] for _ in range(max(1, min(times, int(longest / first))))])
 
 
 def descendants(pid: int) -> list[int]:

@@ -13,10 +13,14 @@ function words(name) {
 // Fit with room around it: the library's own fit touches the edges and cuts labels. A wide diagram on a narrow
 // screen would be unreadable as a whole, so it is never drawn smaller than `least`; then it opens at the current step.
 function fit(viewer, now) {
+  if (!place.clientWidth) return; // on its way off the screen
   const canvas = viewer.get('canvas');
-  canvas.resized();
-  const { inner, outer } = canvas.viewbox();
+  const { inner } = canvas.viewbox();
   const pad = 24, least = 0.45;
+  const across = Math.max(Math.min(place.clientWidth / (inner.width + 2 * pad), 1), least);
+  place.style.height = `${Math.round(Math.min(Math.max((inner.height + 2 * pad) * across, 220), 640))}px`;
+  canvas.resized();
+  const { outer } = canvas.viewbox();
   const whole = Math.min(outer.width / (inner.width + 2 * pad), outer.height / (inner.height + 2 * pad), 1);
   const scale = Math.max(whole, least);
   const width = outer.width / scale, height = outer.height / scale;

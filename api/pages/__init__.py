@@ -1,0 +1,36 @@
+"""Knows the screens of clerks: server-drawn HTML over the same verbs as the API; works without JavaScript."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from api import identity
+from api.pages import cases, definitions, doors, tasks, work
+from api.pages.screen import go, show, when
+from api.problems import Problem
+from engine.errors import SanweiError
+
+router = APIRouter()
+for _part in (doors, work, tasks, cases, definitions):
+    router.include_router(_part.router)
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """A problem in words. Nobody logged in: the log-in page, and back again afterwards."""
+    if problem.code == "login_required":
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return go(f"/login?back={quote(back)}" if request.method == "GET" else "/login")
+    at = problem.facts.get("at")
+    moment = when(at) if isinstance(at, datetime) else str(at or "")
+    return show(request, "problem.html", _asker(request), status=problem.status, problem=problem, fact_moment=moment)
+
+
+def _asker(request: Request) -> identity.Asker | None:
+    """Who is looking, if that can be told; a problem's page must not fail for want of it."""
+    try:
+        return identity.reader(request)
+    except SanweiError:
+        return None

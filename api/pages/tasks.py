@@ -1,0 +1,154 @@
+"""The page of one task: its form, drafts, rows, files, and submitting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import identity
+from api.identity import Asker
+from api.pages.cases import onward
+from api.pages.conditions import conditions
+from api.pages.screen import Posted, go, language, posted, show
+from api.pages.texts import words
+from api.pages.view import surroundings
+from engine import commands as c
+from engine import forms
+from engine.errors import Finding, FormInvalid
+from engine.model import TaskStatus
+
+router = APIRouter(include_in_schema=False)
+
+_SAID = frozenset({"claimed", "draft", "onward"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One line of the summary above the form: where it links to, what the field is called, what is wrong."""
+
+    anchor: str
+    label: str
+    text: str
+
+
+@router.get("/tasks/{task_id}")
+def task(request: Request, task_id: UUID, process: str = "", said: str = "") -> Response:
+    """The form, filled with the clerk's draft or with what the case already knows."""
+    asker = identity.asker(request)
+    view = c.task_view(identity.office(request), asker.actor, task_id)
+    answers: Mapping[str, Any] = {}
+    if view.form is not None:
+        answers = view.draft if view.draft is not None else forms.prefill(view.form, view.variables)
+    drafted = view.draft is not None and said != "draft"
+    return _page(request, asker, view, answers, (), process=process, said=said, drafted=drafted)
+
+
+@router.post("/tasks/{task_id}")
+def act(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)]) -> Response:
+    """Submit, keep a draft, add or remove a row: one form, several buttons."""
+    asker = identity.asker(request, form.get("_csrf"))
+    office = identity.office(request)
+    view = c.task_view(office, asker.actor, task_id)
+    verb, _, path = form.get("_do").partition(":")
+    pairs = form.answers() + (_uploads(office, asker, form) if view.may_complete else [])
+    answers = dict(forms.from_fields(view.form, pairs)) if view.form is not None else {}
+    if verb == "draft":
+        c.save_draft(office, asker.actor, task_id, answers)
+        return go(f"/tasks/{task_id}?said=draft")
+    if verb in {"add", "remove"}:
+        _rows(answers, path, verb)
+        return _page(request, asker, view, answers, (), changed=True)
+    once = identity.once_by_form(request, form.get("_once"), pairs)
+    try:
+        outcome = c.complete_task(office, asker.actor, task_id, answers, once=once)
+    except FormInvalid as error:
+        return _page(request, asker, view, answers, error.findings, changed=True, status=422)
+    further = onward(asker, outcome)
+    return go(f"{further}?said=onward" if further else f"/tasks?said=completed:{quote(outcome.business_key)}")
+
+
+def _uploads(office: c.Office, asker: Asker, form: Posted) -> list[tuple[str, str]]:
+    """Keep every file and give its field the digest. Later pairs win, so a new file replaces the one before."""
+    return [
+        (
+            sent.field,
+            c.put_attachment(office, asker.actor, name=sent.name, media_type=sent.media_type, content=sent.content),
+        )
+        for sent in form.files
+    ]
+
+
+def _rows(answers: dict[str, Any], path: str, verb: str) -> None:
+    """Add an empty row at a list's path, or remove the row at `list.index`; a path to nowhere changes nothing."""
+    steps = path.split(".")
+    index = steps.pop() if verb == "remove" else ""
+    place: Any = answers
+    for step in steps[:-1]:
+        if isinstance(place, list) and step.isdecimal() and int(step) < len(place):
+            place = place[int(step)]
+        elif isinstance(place, dict):
+            place = place.setdefault(step, {})
+    if not isinstance(place, dict):
+        return
+    rows = place.setdefault(steps[-1], [])
+    if not isinstance(rows, list):
+        return
+    if verb == "add" and len(rows) < 500:
+        rows.append({})
+    elif index.isdecimal() and int(index) < len(rows):
+        del rows[int(index)]
+
+
+def _page(
+    request: Request,
+    asker: Asker,
+    view: c.TaskView,
+    answers: Mapping[str, Any],
+    findings: Sequence[Finding],
+    *,
+    process: str = "",
+    said: str = "",
+    drafted: bool = False,
+    changed: bool = False,
+    status: int = 200,
+) -> Response:
+    tree = forms.fields(view.form, answers, findings) if view.form is not None else ()
+    leading = view.task.element.partition("/")[0]
+    is_open = view.task.status is TaskStatus.OPEN
+    return show(
+        request,
+        "task.html",
+        asker,
+        status=status,
+        view=view,
+        case=view.case,
+        tree=tree,
+        when_needed=conditions(view.form.schema if view.form is not None else {}),
+        errors=list(_faults(tree, findings, language(request))),
+        may_claim=is_open and view.may_complete and view.task.claimed_by is None,
+        may_release=is_open and view.may_complete and view.task.claimed_by is not None,
+        said=words(language(request))(f"said.{said}") if said in _SAID else "",
+        drafted=drafted,
+        changed=changed,
+        **surroundings(request, asker, view.case, view.variables, chosen=process, leading=leading),
+    )
+
+
+def _faults(tree: Iterable[forms.Field], findings: Sequence[Finding], tongue: str) -> Iterator[Fault]:
+    """One line per finding; a field's own title where the finding names a field, the form itself else."""
+    titles = {f.path: (f.title_en or f.title) if tongue == "en" else f.title for f in _flat(tree)}
+    for finding in findings:
+        anchor = f"f-{finding.where}" if finding.where in titles else "answers"
+        text = finding.en if tongue == "en" else finding.zh
+        yield Fault(anchor=anchor, label=titles.get(finding.where, ""), text=text)
+
+
+def _flat(tree: Iterable[forms.Field]) -> Iterator[forms.Field]:
+    for one in tree:
+        yield one
+        yield from _flat(one.children)

@@ -1,0 +1,244 @@
+"""From one BPMN file to a Process, and from processes to a Definition; refuses what cannot be run rightly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
+
+from engine.bpmn.decisions import add_tables
+from engine.bpmn.definition import Definition, Flow, Lane, Node, Process, Scope
+from engine.bpmn.nodes import FLOW_NODES, SCOPES, NodeBuilder, Surroundings
+from engine.bpmn.problems import Problems
+from engine.bpmn.reader import BPMN, SPIFF, NodeReader, local, properties, read_xml, tag, text_of
+from engine.bpmn.sentences import diagram
+from engine.bpmn.triggers import Events, messages
+from engine.errors import Refused
+
+_NO_DECISIONS: Mapping[str, bytes] = {}
+
+
+def compile_process(xml: bytes, file: str = "", decisions: Mapping[str, bytes] = _NO_DECISIONS) -> Process:
+    """Compile the one process of a BPMN file.
+
+    ``decisions`` holds the content of DMN files under any names; only tables the process uses are read. ``file`` is
+    named in findings.
+
+    Raises:
+        Refused: with every finding of the file.
+    """
+    root = read_xml(xml, file)
+    problems = Problems(file)
+    elements = root.findall(tag("process"))
+    if root.tag != tag("definitions"):
+        problems.add("", "not_bpmn")
+    elif len(elements) != 1:
+        problems.add("", "one_process")
+    elif elements[0].get("isExecutable", "true") != "true":
+        problems.add(elements[0].get("id", ""), "not_executable")
+    problems.settle()
+    _check_ids(root, problems)
+    compiler = _Compiler(root, problems, decisions)
+    made = compiler.process(elements[0], hashlib.sha256(xml).hexdigest(), file) if not problems.findings else None
+    problems.settle()
+    assert made is not None  # noqa: S101 - without problems there is a process
+    return made
+
+
+def link(root: str, processes: Mapping[str, Process]) -> Definition:
+    """Everything ``root`` can reach among ``processes`` (key to Process), as one Definition.
+
+    Raises:
+        Refused: ``root`` or a called process is missing, or a process calls itself (directly or through others).
+    """
+    problems: list[Any] = []
+    if root not in processes:
+        raise Refused([diagram(root, "", "called_missing", root)])
+    found: dict[str, Process] = {}
+    _reach(processes[root], processes, found, (), problems)
+    if problems:
+        raise Refused(problems)
+    digest = hashlib.sha256(root.encode())
+    for key in sorted(found):
+        parts = (key, found[key].digest, *sorted(found[key].decisions.values()))
+        digest.update(b"\0".join((b"", *(part.encode() for part in parts))))
+    scopes = {name: scope for key in sorted(found) for name, scope in found[key].scopes.items()}
+    return Definition(root=root, digest=digest.hexdigest(), processes=found, scopes=scopes)
+
+
+def _reach(
+    process: Process,
+    processes: Mapping[str, Process],
+    found: dict[str, Process],
+    above: tuple[str, ...],
+    problems: list[Any],
+) -> None:
+    found[process.key] = process
+    above += (process.key,)
+    for scope in process.scopes.values():
+        for node in scope.nodes.values():
+            if node.called is None:
+                continue
+            if node.called in above:
+                problems.append(diagram(process.file, node.id, "call_cycle", node.called))
+            elif node.called not in processes:
+                problems.append(diagram(process.file, node.id, "called_missing", node.called))
+            elif node.called not in found:
+                _reach(processes[node.called], processes, found, above, problems)
+
+
+def _check_ids(root: Any, problems: Problems) -> None:
+    seen: set[str] = set()
+    for element in root.iter():
+        ident = element.get("id") if isinstance(element.tag, str) and element.tag.startswith(f"{{{BPMN}}}") else None
+        if ident and ident in seen:
+            problems.add(ident, "duplicate_id")
+        seen.add(ident or "")
+
+
+class _Compiler:
+    """Walks one file."""
+
+    def __init__(self, root: Any, problems: Problems, decisions: Mapping[str, bytes]) -> None:
+        self.root, self.problems = root, problems
+        self.reader = NodeReader(validator=None)
+        wanted = {(e.text or "").strip() for e in root.iter(f"{{{SPIFF}}}calledDecisionId")}
+        self.decisions = add_tables(self.reader, wanted, decisions)
+        self.scopes: dict[str, Scope] = {}
+        self.lanes: dict[str, Lane] = {}
+        self.lane_of: dict[str, Lane] = {}
+        self.around = Surroundings(root=root, events=Events(root), lane_of=self.lane_of, decisions=self.decisions)
+
+    def process(self, element: Any, digest: str, file: str) -> Process | None:
+        """The whole process."""
+        key = element.get("id", "")
+        try:
+            self.reader.add_bpmn_xml(self.root)
+        except (ValidationException, TypeError, ValueError) as error:
+            self.problems.add(key, "unreadable", str(error)[:200])
+            return None
+        for lanes in element.findall(tag("laneSet")):
+            self._lanes(lanes)
+        self._scope(element, key, None, None, None)
+        nodes = [n for s in self.scopes.values() for n in s.nodes.values()]
+        if not self.problems.findings and not self.scopes[key].starts and not _event_starts(self.scopes[key]):
+            self.problems.add(key, "start_missing")
+        puts = element.find(tag("ioSpecification"))
+        return Process(
+            key=key,
+            digest=digest,
+            name=element.get("name") or key,
+            file=file,
+            documentation=text_of(element, "documentation") or "",
+            properties=properties(element),
+            scopes=self.scopes,
+            calls=tuple(sorted({n.called for n in nodes if n.called})),
+            inputs=tuple(e.get("id") for e in puts.findall(tag("dataInput"))) if puts is not None else (),
+            outputs=tuple(e.get("id") for e in puts.findall(tag("dataOutput"))) if puts is not None else (),
+            lanes=self.lanes,
+            forms=tuple(sorted({n.form for n in nodes if n.form})),
+            decisions=self.decisions,
+            messages=messages(self.root),
+        )
+
+    def _lanes(self, lane_set: Any) -> None:
+        """Outer lanes first: a node belongs to the innermost lane that names it."""
+        for element in lane_set.findall(tag("lane")):
+            ident = element.get("id", "")
+            lane = Lane(id=ident, name=element.get("name") or ident, scope_expression=properties(element).get("scope"))
+            self.lanes[ident] = lane
+            for ref in element.findall(tag("flowNodeRef")):
+                self.lane_of[(ref.text or "").strip()] = lane
+            for inner in element.findall(tag("childLaneSet")):
+                self._lanes(inner)
+
+    def _scope(self, element: Any, key: str, parent: str | None, outer: Any, lane: Lane | None) -> None:
+        name = key if parent is None else f"{key}/{element.get('id')}"
+        parser = self.reader.scope(element, outer)
+        flows = [_flow(f) for f in element.findall(tag("sequenceFlow"))]
+        build = NodeBuilder(parser, name, key, flows, lane, self.around)
+        nodes: dict[str, Node] = {}
+        for child in element:
+            kind = local(child)
+            if kind in FLOW_NODES:
+                with self.problems.at(child.get("id", "")):
+                    node = nodes[child.get("id", "")] = build.node(child)
+                    if kind in SCOPES:
+                        self._scope(child, key, name, parser, node.lane)
+            elif kind in _REFUSED:
+                self.problems.add(child.get("id", ""), "not_supported", kind)
+        for flow in flows:
+            if flow.source not in build.idents or flow.target not in build.idents:
+                self.problems.add(flow.id, "flow_end_missing")
+        links, handlers = self._linked(nodes), self._handlers(element, nodes, key)
+        self.scopes[name] = Scope(
+            name=name,
+            kind="process" if parent is None else local(element),
+            nodes=nodes,
+            starts=_starts(nodes, handlers),
+            handlers=handlers,
+            links=links,
+            data_objects=tuple(e.get("id") for e in element.findall(tag("dataObject"))),
+            parent=parent,
+            sequential=element.get("ordering") == "Sequential",
+            condition=text_of(element, "completionCondition"),
+        )
+
+    def _linked(self, nodes: dict[str, Node]) -> dict[str, str]:
+        links = {
+            node.trigger.key or "": node.id
+            for node in nodes.values()
+            if node.kind == "intermediateCatchEvent" and node.trigger and node.trigger.kind == "link"
+        }
+        for node in nodes.values():
+            thrown = node.trigger if node.kind == "intermediateThrowEvent" else None
+            if thrown and thrown.kind == "link" and thrown.key not in links:
+                self.problems.add(node.id, "link_missing", thrown.key or "")
+        return links
+
+    def _handlers(self, element: Any, nodes: dict[str, Node], key: str) -> tuple[str, ...]:
+        """Ids of the event sub-processes of this scope."""
+        found = tuple(c.get("id") for c in element if c.get("triggeredByEvent") == "true" and c.get("id") in nodes)
+        for ident in found:
+            inner = self.scopes.get(f"{key}/{ident}")
+            if inner is None or len(_event_starts(inner)) != 1:
+                self.problems.add(ident, "handler_start")
+        return found
+
+
+_REFUSED = {
+    "choreographyTask",
+    "subChoreography",
+    "callChoreography",
+    "implicitThrowEvent",
+    "event",
+    "dataStoreReference",
+}
+
+
+def _flow(element: Any) -> Flow:
+    condition = text_of(element, "conditionExpression")
+    source, target = element.get("sourceRef", ""), element.get("targetRef", "")
+    return Flow(id=element.get("id", ""), source=source, target=target, condition=condition)
+
+
+def _event_starts(scope: Scope) -> list[Node]:
+    return [n for n in scope.nodes.values() if n.kind == "startEvent" and n.triggers]
+
+
+def _starts(nodes: dict[str, Node], handlers: tuple[str, ...]) -> tuple[str, ...]:
+    """Plain start events, else (BPMN 2.0 §13.2.1, no start event) every node that nothing leads to."""
+    events = [n for n in nodes.values() if n.kind == "startEvent"]
+    if events:
+        return tuple(n.id for n in events if not n.triggers)
+    return tuple(
+        n.id
+        for n in nodes.values()
+        if not n.incoming and n.kind != "boundaryEvent" and not n.compensates and n.id not in handlers and not _link(n)
+    )
+
+
+def _link(node: Node) -> bool:
+    return node.kind == "intermediateCatchEvent" and node.listens_to("link")

@@ -1,0 +1,180 @@
+"""The state of one case: numbered tokens, scopes and subscriptions, and its canonical byte form.
+
+Only what is alive is kept; history leaves through ``Step.entries``. Numbers are given in order, so the same inputs
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from engine.bpmn.sentences import rejected
+from engine.bpmn.values import pack, unpack
+
+FORMAT = 1
+"""How states are written. Older ones stay readable; unknown ones are refused."""
+SEMANTICS = 1
+"""How the machine behaves. A change of behaviour gets a number; cases keep the one they started with."""
+
+
+@dataclass(slots=True)
+class Token:
+    """A token at a node.
+
+    ``state``: ``ready`` to run, ``waiting`` for the outside, ``active`` while inner work runs, ``parked`` at a join,
+    ``failed`` with an incident. ``stage`` is what a turn (or a retry) begins with: ``new``, ``entered``, ``begun``
+    (its start quantity has been taken), ``finish`` (after-script), ``leave`` (choice of flows), ``done``.
+    ``where`` is the scope of the role, fixed when the work item was created.
+    """
+
+    id: int
+    node: str
+    scope: int
+    state: str = "ready"
+    stage: str = "new"
+    flow: str | None = None
+    instance: int | None = None
+    where: str | None = None
+    loop: dict[str, Any] | None = None
+    subs: list[int] = field(default_factory=list)
+    jobs: list[dict[str, Any]] | None = None
+    after: str | None = None
+    done: list[dict[str, Any]] = field(default_factory=list)
+    incident: list[str] | None = None
+
+
+@dataclass(slots=True)
+class ScopeState:
+    """A running process, called process, sub-process, loop instance, event sub-process or compensation job.
+
+    ``frame`` holds variables, if it has any of its own; ``live`` counts its tokens, ``counts`` those at joins.
+    """
+
+    id: int
+    of: str
+    kind: str
+    token: int | None = None
+    live: int = 0
+    frame: dict[str, Any] | None = None
+    subs: list[int] = field(default_factory=list)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    done: list[dict[str, Any]] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Sub:
+    """Something waited for: by a token (catch, boundary) or by a scope (start of an event sub-process)."""
+
+    id: int
+    kind: str
+    name: str | None
+    node: str
+    trigger: int
+    token: int | None = None
+    scope: int | None = None
+    key: str | None = None
+    due: str | None = None
+    deadline: str | None = None
+    left: int = 0
+    held: bool = False
+    incident: list[str] | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """Everything alive in one case. ``at`` is the moment of the last call, ``spent`` the steps since the last input."""
+
+    definition: str
+    key: str
+    at: str
+    number: int = 0
+    spent: int = 0
+    named: str | None = None
+    outcome: str | None = None
+    ready: deque[int] = field(default_factory=deque)
+    tokens: dict[int, Token] = field(default_factory=dict)
+    scopes: dict[int, ScopeState] = field(default_factory=dict)
+    subs: dict[int, Sub] = field(default_factory=dict)
+
+    def next(self) -> int:
+        """A number nothing else in this case has or had."""
+        self.number += 1
+        return self.number
+
+
+def _rows(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    """Encoder of a record to the fields that differ from their default."""
+    blank = [(f.name, f.default_factory() if callable(f.default_factory) else f.default) for f in fields(kind)]
+
+    def row(record: Any) -> dict[str, Any]:
+        found = {}
+        for name, default in blank:
+            value = getattr(record, name)
+            if value != default or type(value) is not type(default):
+                found[name] = value
+        return found
+
+    return row
+
+
+_token, _scope, _sub = _rows(Token), _rows(ScopeState), _rows(Sub)
+
+
+def encode(state: State) -> bytes:
+    """Canonical bytes: keys sorted, no spaces, independent of the order in which mappings were filled."""
+    scopes = []
+    for scope in state.scopes.values():
+        row = _scope(scope)
+        if scope.frame is not None:
+            row["frame"] = pack(scope.frame)
+        scopes.append(row)
+    tokens = state.tokens
+    document = {
+        "format": FORMAT,
+        "semantics": SEMANTICS,
+        "definition": state.definition,
+        "key": state.key,
+        "at": state.at,
+        "number": state.number,
+        "spent": state.spent,
+        "named": state.named,
+        "outcome": state.outcome,
+        "ready": [i for i in state.ready if i in tokens and tokens[i].state == "ready"],
+        "tokens": [_token(each) for each in tokens.values()],
+        "scopes": scopes,
+        "subs": [_sub(each) for each in state.subs.values()],
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def decode(content: bytes) -> State:
+    """The reverse of ``encode``. Raises: InputRejected for bytes of an unknown format or behaviour."""
+    try:
+        document = json.loads(content)
+        known = document["format"] == FORMAT and document["semantics"] == SEMANTICS
+    except (ValueError, KeyError, TypeError) as error:
+        raise rejected("state_unknown") from error
+    if not known:
+        raise rejected("state_unknown")
+    plain = {n: document[n] for n in ("definition", "key", "at", "number", "spent", "named", "outcome")}
+    state = State(**plain, ready=deque(document["ready"]))
+    for row in document["tokens"]:
+        state.tokens[row["id"]] = Token(**row)
+    for row in document["scopes"]:
+        if row.get("frame") is not None:
+            row["frame"] = unpack(row["frame"])
+        state.scopes[row["id"]] = ScopeState(**row)
+    for row in document["subs"]:
+        state.subs[row["id"]] = Sub(**row)
+    return state
+
+
+def weight(state: State) -> int:
+    """Bytes of all variables of the case."""
+    frames = [pack(s.frame) for s in state.scopes.values() if s.frame]
+    return len(json.dumps(frames, separators=(",", ":"), ensure_ascii=False).encode())
