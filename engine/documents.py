@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeVisitor
 
 from engine.calendar import SHANGHAI
@@ -116,12 +117,14 @@ def _problems(tree: nodes.Template) -> Iterator[str]:
         for node in tree.find_all(kind):
             yield f"Line {node.lineno}: {name} is not used in papers（文书模板不用 {name}）"
     for called in tree.find_all(nodes.Call):
-        if not _allowed(called):
+        if not _allowed(called.node):
             yield f"Line {called.lineno}: only range() and plain text functions are called（不能调用此函数）"
-    for node in tree.find_all((nodes.Getattr, nodes.Name)):
-        name = node.attr if isinstance(node, nodes.Getattr) else node.name
-        if name.startswith("_") and name != "_":
-            yield f"Line {node.lineno}: names do not begin with an underscore（名称不能以下划线开头）"
+    named = [(n.lineno, n.name) for n in tree.find_all(nodes.Name)] + [
+        (n.lineno, n.attr) for n in tree.find_all(nodes.Getattr)
+    ]
+    for line, name in named:
+        if name.startswith("_"):
+            yield f"Line {line}: names do not begin with an underscore（名称不能以下划线开头）"
     for filtered in tree.find_all(nodes.Filter):
         if filtered.name == "safe":
             yield f"Line {filtered.lineno}: safe would let markup through（不能用 safe）"
@@ -131,20 +134,23 @@ def _problems(tree: nodes.Template) -> Iterator[str]:
         yield "Loops lie more than three deep（循环嵌套超过三层）"
 
 
-def _allowed(called: nodes.Call) -> bool:
-    if isinstance(called.node, nodes.Name):
-        return called.node.name == "range"
-    return isinstance(called.node, nodes.Getattr) and called.node.attr in _CALLS
+def _allowed(called: nodes.Expr) -> bool:
+    if isinstance(called, nodes.Name):
+        return called.name == "range"
+    return isinstance(called, nodes.Getattr) and called.attr in _CALLS
 
 
 @lru_cache(maxsize=512)
 def _compiled(content: bytes) -> Any:
     source = _source(content)
     try:
-        problems = list(_problems(_BOX.parse(source)))
-        if problems:
+        tree = _BOX.parse(source)
+        if list(_problems(tree)):
             raise _invalid(0, "template", "文书模板未通过检查", "The template does not pass the check")
-        return _BOX.from_string(source)
+        for loop in tree.find_all(nodes.For):
+            # every round of a loop hands over a piece, were it an empty one, so that render can count rounds
+            loop.body.insert(0, nodes.Output([nodes.TemplateData("")], lineno=loop.lineno))
+        return Template.from_code(_BOX, _BOX.compile(tree), dict(_BOX.globals))
     except (TemplateError, RecursionError) as fault:
         raise _invalid(_line(fault), "template", "文书模板写法有误", "Not valid template syntax") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,13 +10,18 @@ from random import Random
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.testclient import TestClient
 
 from api.answers import Author
 from api.app import create_app
 from api.settings import Settings
 from engine import commands as c
 from engine.model import SYSTEM, Membership
+
+with warnings.catch_warnings():
+    # The test client prefers a successor of httpx; the one it is deprecated with is the one the project uses.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", UserWarning)
+    from starlette.testclient import TestClient
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "a long enough password"
@@ -91,7 +97,5 @@ def make_district(folder: Path, **settings: Any) -> District:
     c.publish(office, SYSTEM, c.read_library(ROOT))
     for name, (role, scope) in PEOPLE.items():
         post = Membership(role=role, scope=scope, unit=scope, post=role)
-        c.create_account(
-            office, SYSTEM, name=name, display_name=f"测试{name}", password=PASSWORD, memberships=(post,)
-        )
+        c.create_account(office, SYSTEM, name=name, display_name=f"测试{name}", password=PASSWORD, memberships=(post,))
     return District(app)

@@ -87,3 +87,13 @@ class Stubborn(httpx.BaseTransport):
 
     def close(self) -> None:
         self.inner.close()
+
+
+class Silent:
+    """A gateway that takes every message; ``texts`` are what it was told to carry."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+
+    def send(self, number: object, to: str, text: str) -> None:
+        self.texts.append((to, text))

@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store.close()
 
     # No documentation pages of the framework's own: they load scripts from another host.
-    app = FastAPI(
+    app = rest.Described(
         title="Sanwei 三位", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     app.state.settings = told
@@ -46,5 +46,4 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app, pages.problem_page)
     app.add_middleware(Frame, settings=told, metrics=app.state.metrics, page=pages.problem_page)
-    rest.describe(app)
     return app

@@ -42,13 +42,13 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: dict[str, float] = {}
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request that was answered."""
         with self._lock:
             self._requests[method, route, status] += 1
-            self._seconds[route] += seconds  # type: ignore[assignment]
+            self._seconds[route] = self._seconds.get(route, 0.0) + seconds
 
     def text(self) -> str:
         """All counts, one a line."""

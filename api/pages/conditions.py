@@ -20,7 +20,7 @@ _INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
 
 def conditions(schema: Schema) -> Callable[[str], Markup]:
     """A function for the template: a field's path → ` data-when="sibling|value|value"`, or nothing."""
-    known = dict(_walk(schema, schema, ""))
+    known = dict(_walk(schema, ""))
 
     def attribute(path: str) -> Markup:
         found = known.get(_INDEX.sub("*", path))
@@ -34,8 +34,7 @@ def conditions(schema: Schema) -> Callable[[str], Markup]:
     return attribute
 
 
-def _walk(root: Schema, schema: Schema, before: str) -> Iterator[tuple[str, tuple[str, list[str]]]]:
-    schema = _whole(root, schema)
+def _walk(schema: Schema, before: str) -> Iterator[tuple[str, tuple[str, list[str]]]]:
     always = set(schema.get("required", ()))
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for part in (schema, *schema.get("allOf", ())):
@@ -48,11 +47,10 @@ def _walk(root: Schema, schema: Schema, before: str) -> Iterator[tuple[str, tupl
             sibling, values = next(iter(by.items()))
             yield before + name, (sibling, values)
     for name, part in schema.get("properties", {}).items():
-        part = _whole(root, part)
         if "properties" in part:
-            yield from _walk(root, part, f"{before}{name}.")
+            yield from _walk(part, f"{before}{name}.")
         elif isinstance(part.get("items"), Mapping):
-            yield from _walk(root, part["items"], f"{before}{name}.*.")
+            yield from _walk(part["items"], f"{before}{name}.*.")
 
 
 def _tested(condition: Schema) -> Iterator[tuple[str, list[str]]]:
@@ -64,15 +62,3 @@ def _tested(condition: Schema) -> Iterator[tuple[str, list[str]]]:
         values = rule.get("enum", [rule["const"]] if "const" in rule else [])
         if values and not any(isinstance(value, list | Mapping) for value in values):
             yield name, [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
-
-
-def _whole(root: Schema, schema: Schema) -> Schema:
-    for _ in range(8):
-        reference = schema.get("$ref", "")
-        if not reference.startswith("#/"):
-            break
-        target: Any = root
-        for step in reference[2:].split("/"):
-            target = target.get(step.replace("~1", "/").replace("~0", "~"), {})
-        schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
-    return schema

@@ -50,17 +50,16 @@ def sections(variables: Mapping[str, Any], schemas: Mapping[str, Schema], langua
         value = variables.get(name)
         if not isinstance(value, Mapping) or not value:
             continue
-        reader = _Reader(schema, language)
+        reader = _Reader(language)
         parts = list(reader.groups(schema, value, reader.title(schema, name)))
         found += [replace(part, inner=n > 0) for n, part in enumerate(parts)]
     return tuple(found)
 
 
 class _Reader:
-    """Walks one form's schema and the answers beside it."""
+    """Walks a form's schema (references already resolved) and the answers beside it."""
 
-    def __init__(self, root: Schema, language: Language) -> None:
-        self._root = root
+    def __init__(self, language: Language) -> None:
         self._language = language
 
     def title(self, schema: Schema, name: str) -> str:
@@ -85,7 +84,7 @@ class _Reader:
                 continue
             label = self.title(part, name)
             if isinstance(given, list) and isinstance(given[0], Mapping):
-                yield self._table(label, self._whole(part.get("items", {})), given)
+                yield self._table(label, part.get("items", {}), given)
             else:
                 yield Line(label=label, shown=self._shown(part, given))
 
@@ -105,7 +104,7 @@ class _Reader:
         if value is None:
             return Shown(text="")
         if isinstance(value, list):
-            part = self._whole(schema.get("items", {}))
+            part = schema.get("items", {})
             mark = "、" if self._language == "zh" else ", "
             return Shown(text=mark.join(self._shown(part, one).text for one in value))
         if isinstance(value, Mapping):
@@ -118,16 +117,4 @@ class _Reader:
         return Shown(text=str(english.get(value) or schema.get("x-labels", {}).get(value) or value))
 
     def _properties(self, schema: Schema) -> list[tuple[str, Schema]]:
-        return [(name, self._whole(part)) for name, part in schema.get("properties", {}).items()]
-
-    def _whole(self, schema: Schema) -> Schema:
-        """The schema with its reference followed; what stands beside `$ref` wins (the place's own title)."""
-        for _ in range(8):
-            reference = schema.get("$ref", "")
-            if not reference.startswith("#/"):
-                break
-            target: Any = self._root
-            for step in reference[2:].split("/"):
-                target = target.get(step.replace("~1", "/").replace("~0", "~"), {})
-            schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
-        return schema
+        return list(schema.get("properties", {}).items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from api.pages.conditions import conditions
 from api.pages.screen import Posted, go, language, posted, show
 from api.pages.texts import words
 from api.pages.view import surroundings
+from api.settings import Language
 from engine import commands as c
 from engine import forms
 from engine.errors import Finding, FormInvalid
@@ -24,6 +26,8 @@ from engine.model import TaskStatus
 
 router = APIRouter(include_in_schema=False)
 
+MOST_ROWS = 200
+_ROW = re.compile(r"\.(\d+)(?=\.|$)")
 _SAID = frozenset({"claimed", "draft", "onward"})
 
 
@@ -56,12 +60,15 @@ def act(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)
     view = c.task_view(office, asker.actor, task_id)
     verb, _, path = form.get("_do").partition(":")
     pairs = form.answers() + (_uploads(office, asker, form) if view.may_complete else [])
+    if verb == "remove":
+        pairs = _without(pairs, path)
     answers = dict(forms.from_fields(view.form, pairs)) if view.form is not None else {}
     if verb == "draft":
         c.save_draft(office, asker.actor, task_id, answers)
         return go(f"/tasks/{task_id}?said=draft")
     if verb in {"add", "remove"}:
-        _rows(answers, path, verb)
+        if verb == "add":
+            _with_row(answers, path, pairs)
         return _page(request, asker, view, answers, (), changed=True)
     once = identity.once_by_form(request, form.get("_once"), pairs)
     try:
@@ -83,25 +90,25 @@ def _uploads(office: c.Office, asker: Asker, form: Posted) -> list[tuple[str, st
     ]
 
 
-def _rows(answers: dict[str, Any], path: str, verb: str) -> None:
-    """Add an empty row at a list's path, or remove the row at `list.index`; a path to nowhere changes nothing."""
-    steps = path.split(".")
-    index = steps.pop() if verb == "remove" else ""
+def _without(pairs: list[tuple[str, str]], row: str) -> list[tuple[str, str]]:
+    """The pairs but for those of one row (`list.index`); the gap is closed when they are read."""
+    return [(name, value) for name, value in pairs if name != row and not name.startswith(f"{row}.")]
+
+
+def _with_row(answers: dict[str, Any], path: str, pairs: Iterable[tuple[str, str]]) -> None:
+    """Show one blank row more at a list's path than the page has sent; a path that leads nowhere changes nothing."""
     place: Any = answers
-    for step in steps[:-1]:
-        if isinstance(place, list) and step.isdecimal() and int(step) < len(place):
-            place = place[int(step)]
-        elif isinstance(place, dict):
+    *before, last = path.split(".")
+    for step in before:
+        if isinstance(place, dict):
             place = place.setdefault(step, {})
-    if not isinstance(place, dict):
-        return
-    rows = place.setdefault(steps[-1], [])
-    if not isinstance(rows, list):
-        return
-    if verb == "add" and len(rows) < 500:
-        rows.append({})
-    elif index.isdecimal() and int(index) < len(rows):
-        del rows[int(index)]
+        elif isinstance(place, list) and step.isdecimal() and int(step) < len(place):
+            place = place[int(step)]
+    rows = place.setdefault(last, []) if isinstance(place, dict) else None
+    if isinstance(rows, list):
+        # Blank rows are left out when the pairs are read; here they are still being filled in.
+        sent = {name[len(path) + 1 :].partition(".")[0] for name, _ in pairs if name.startswith(f"{path}.")}
+        rows += [{} for _ in range(min(len(sent) + 1, MOST_ROWS) - len(rows))]
 
 
 def _page(
@@ -139,13 +146,17 @@ def _page(
     )
 
 
-def _faults(tree: Iterable[forms.Field], findings: Sequence[Finding], tongue: str) -> Iterator[Fault]:
-    """One line per finding; a field's own title where the finding names a field, the form itself else."""
-    titles = {f.path: (f.title_en or f.title) if tongue == "en" else f.title for f in _flat(tree)}
-    for finding in findings:
-        anchor = f"f-{finding.where}" if finding.where in titles else "answers"
-        text = finding.en if tongue == "en" else finding.zh
-        yield Fault(anchor=anchor, label=titles.get(finding.where, ""), text=text)
+def _faults(tree: Sequence[forms.Field], findings: Sequence[Finding], tongue: Language) -> Iterator[Fault]:
+    """One line per finding: first those at fields, in the order of the page, then those of the form as a whole."""
+    t = words(tongue)
+    for one in _flat(tree):
+        row = _ROW.search(one.path)
+        title = (one.title_en or one.title) if tongue == "en" else one.title
+        label = " ".join(part for part in (title, t("form.row", n=int(row[1]) + 1) if row else "") if part)
+        for finding in one.errors:
+            yield Fault(anchor=f"f-{one.path}", label=label, text=finding.en if tongue == "en" else finding.zh)
+    for finding in forms.unplaced(tree, findings):
+        yield Fault(anchor="answers", label="", text=finding.en if tongue == "en" else finding.zh)
 
 
 def _flat(tree: Iterable[forms.Field]) -> Iterator[forms.Field]:

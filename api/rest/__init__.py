@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.rest import correlation, definitions, instances, operations, people, registers, tasks
-from api.rest.description import describe
+from api.rest.description import Described
 
 router = APIRouter()
 for _part in (definitions, instances, tasks, correlation, registers, people, operations):
     router.include_router(_part.router)
 
-__all__ = ["describe", "router"]
+__all__ = ["Described", "router"]

@@ -141,8 +141,7 @@ def _openapi(row: c.DefinitionRow, forms: tuple[c.TaskForm, ...]) -> dict[str, A
     for one in forms:
         name = one.element.replace("/", ".")
         answers = {"type": "object", "required": ["answers"], "additionalProperties": False}
-        # An $id of its own, so that the form's "#/$defs/…" mean the form and not this document.
-        answers["properties"] = {"answers": plain(one.form.schema) | {"$id": f"urn:sanwei:form:{one.form.digest}"}}
+        answers["properties"] = {"answers": plain(one.form.schema)}
         paths[f"/api/tasks/{{task_id}}/complete#{one.element}"] = {
             "parameters": [
                 {"name": "task_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}

@@ -68,15 +68,14 @@ def problem_responses(*statuses: int) -> dict[str, Any]:
     return {str(status): {"description": _WORDS[status], "content": content} for status in statuses}
 
 
-def describe(app: FastAPI) -> None:
-    """Give the application its OpenAPI document, built once when first asked for."""
+class Described(FastAPI):
+    """An application whose OpenAPI document is ours: problems, security and idempotency of every route."""
 
-    def build() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
-
-    app.openapi = build  # type: ignore[method-assign]
+    def openapi(self) -> dict[str, Any]:
+        """The document, built once when first asked for."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _document(self)
+        return self.openapi_schema
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from api import identity
 from api.rest.description import Cursor, Filter, Limit, Moment
-from api.schemas import Answer, ReasonIn
+from api.schemas import Answer, ReasonIn, plain
 from engine import commands as c
 
 router = APIRouter(prefix="/api", tags=["process instances"])
+
+
+def told(view: c.CaseView) -> dict[str, Any]:
+    """A case as JSON. Its forms are left out: they are compiled objects, and every task names its own."""
+    return {f.name: plain(getattr(view, f.name)) for f in dataclasses.fields(view) if f.name != "forms"}
 
 
 @router.get("/process-instances")
@@ -36,7 +42,7 @@ def cases(
 @router.get("/process-instances/{case_id}")
 def case(request: Request, case_id: UUID) -> Response:
     """One case: where it stands, open tasks, deadlines, papers, what is stuck."""
-    return Answer(c.case_view(identity.office(request), identity.asker(request).actor, case_id))
+    return Answer(told(c.case_view(identity.office(request), identity.asker(request).actor, case_id)))
 
 
 @router.get("/process-instances/{case_id}/history")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, File, Request, Response, UploadFile
 
 from api import identity
 from api.rest.description import Cursor, Filter, Limit, Moment
+from api.rest.instances import told
 from api.schemas import Answer, AnswersIn, plain
 from engine import commands as c
 from engine.errors import NotFound
@@ -48,16 +49,17 @@ def worklist(
 def task(request: Request, task_id: UUID) -> Response:
     """One task with its case, its form and what the caller may do."""
     view = c.task_view(identity.office(request), identity.asker(request).actor, task_id)
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "task": plain(view.task),
-        "case": plain(view.case),
+        "case": told(view.case),
         "variables": plain(view.variables),
         "draft": plain(view.draft),
         "form": None if view.form is None else {"digest": view.form.digest, "schema": plain(view.form.schema)},
         "may_complete": view.may_complete,
         "why_not": view.why_not,
+        "instructions": view.instructions,
     }
-    return Answer(told)
+    return Answer(answer)
 
 
 @router.get("/tasks/{task_id}/form")
@@ -84,16 +86,16 @@ def release(request: Request, task_id: UUID) -> Response:
 
 
 @router.post("/tasks/{task_id}/complete")
-def complete(request: Request, task_id: UUID, told: AnswersIn) -> Response:
+def complete(request: Request, task_id: UUID, given: AnswersIn) -> Response:
     """Complete the task with its answers; every bad field is named at once."""
     actor, once = identity.asker(request).actor, identity.once(request)
-    return Answer(c.complete_task(identity.office(request), actor, task_id, told.answers, once=once))
+    return Answer(c.complete_task(identity.office(request), actor, task_id, given.answers, once=once))
 
 
 @router.post("/tasks/{task_id}/draft", status_code=204)
-def draft(request: Request, task_id: UUID, told: AnswersIn) -> Response:
+def draft(request: Request, task_id: UUID, given: AnswersIn) -> Response:
     """Keep the caller's unfinished answers; unchecked, replaced by the next draft."""
-    c.save_draft(identity.office(request), identity.asker(request).actor, task_id, told.answers)
+    c.save_draft(identity.office(request), identity.asker(request).actor, task_id, given.answers)
     return Response(status_code=204)
 
 

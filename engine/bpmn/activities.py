@@ -111,7 +111,7 @@ def _end(m: Machine, token: Token, node: Node) -> None:
     else:
         throwing.throw_all(m, token, node, last=True)
         if token.id in m.state.tokens:
-            m.finish(token, node)
+            m.remove(token)
 
 
 ENTER: Mapping[str, Callable[[Machine, Token, Node], None]] = {

@@ -91,11 +91,15 @@ def _reach(
 
 def _check_ids(root: Any, problems: Problems) -> None:
     seen: set[str] = set()
-    for element in root.iter():
-        ident = element.get("id") if isinstance(element.tag, str) and element.tag.startswith(f"{{{BPMN}}}") else None
+    for element in root.iter(f"{{{BPMN}}}*"):
+        ident = element.get("id") if local(element) not in _DATA else None
         if ident and ident in seen:
             problems.add(ident, "duplicate_id")
         seen.add(ident or "")
+
+
+_DATA = ("dataInput", "dataOutput", "inputDataItem", "outputDataItem")
+"""Their ids are names of variables: one may be input and output."""
 
 
 class _Compiler:
@@ -158,7 +162,7 @@ class _Compiler:
         name = key if parent is None else f"{key}/{element.get('id')}"
         parser = self.reader.scope(element, outer)
         flows = [_flow(f) for f in element.findall(tag("sequenceFlow"))]
-        build = NodeBuilder(parser, name, key, flows, lane, self.around)
+        build = NodeBuilder(parser, name, flows, lane, self.around)
         nodes: dict[str, Node] = {}
         for child in element:
             kind = local(child)

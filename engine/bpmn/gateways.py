@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.bpmn import variables
@@ -103,8 +104,7 @@ def settle_joins(m: Machine) -> bool:
                 continue
             here = [t for t in m.state.tokens.values() if (t.node, t.scope, t.state) == (name, scope.id, "parked")]
             if here and _nothing_can_come(m, here[0], node):
-                token = here[0]
-                m.guarded(token, lambda: _pass(m, token, node))
+                m.guarded(here[0], partial(_pass, m, here[0], node))
                 return True
     return False
 

@@ -133,9 +133,7 @@ def _goes_on(m: Machine, token: Token, node: Node) -> bool:
     loop, done = _loop(node), _record(token)["done"]
     if loop.maximum is not None and done >= int(loop.maximum):
         return False
-    return loop.condition is None or bool(
-        variables.evaluate(m, token.scope, loop.condition, {"loopCounter": done})
-    )
+    return loop.condition is None or bool(variables.evaluate(m, token.scope, loop.condition, {"loopCounter": done}))
 
 
 def _over(m: Machine, token: Token, node: Node) -> None:

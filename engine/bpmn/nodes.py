@@ -29,9 +29,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         {"message", "signal", "timer", "conditional", "error", "escalation", "compensate", "cancel"}
     ),
 }
-GATEWAYS = frozenset(
-    {"exclusiveGateway", "inclusiveGateway", "parallelGateway", "eventBasedGateway", "complexGateway"}
-)
+GATEWAYS = frozenset({"exclusiveGateway", "inclusiveGateway", "parallelGateway", "eventBasedGateway", "complexGateway"})
 FLOW_NODES = ACTIVITIES | frozenset(EVENTS) | GATEWAYS | {"task"}
 VERBS = ("milestone", "starts", "meets", "pauses", "resumes", "drops", "papers", "notices")
 """Properties that are acts, in the order in which a node's acts are done."""
@@ -51,10 +49,9 @@ class Surroundings:
 class NodeBuilder:
     """Reads the nodes of one scope."""
 
-    def __init__(
-        self, parser: Any, scope: str, key: str, flows: list[Flow], lane: Lane | None, around: Surroundings
-    ) -> None:
-        self.parser, self.scope, self.key, self.lane, self.around = parser, scope, key, lane, around
+    def __init__(self, parser: Any, scope: str, flows: list[Flow], lane: Lane | None, around: Surroundings) -> None:
+        self.parser, self.scope, self.lane, self.around = parser, scope, lane, around
+        self.key = scope.partition("/")[0]
         self.idents = {c.get("id") for c in parser.node if local(c) in FLOW_NODES}
         self.incoming: dict[str, list[Flow]] = defaultdict(list)
         self.outgoing: dict[str, list[Flow]] = defaultdict(list)

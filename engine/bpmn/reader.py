@@ -105,7 +105,9 @@ class ScopeParser(SingleNode, SpiffTaskParser):  # type: ignore[misc] # the libr
         """A specification that only carries the scripts."""
         found = self.parse_extensions()
         scripts = {"prescript": found.get("preScript"), "postscript": found.get("postScript")}
-        return self.spec_class(self.spec, self.bpmn_id, subworkflow_spec=self.bpmn_id, **scripts, **self.bpmn_attributes)
+        return self.spec_class(
+            self.spec, self.bpmn_id, subworkflow_spec=self.bpmn_id, **scripts, **self.bpmn_attributes
+        )
 
 
 class ScopeSpec(BpmnProcessSpec):  # type: ignore[misc] # the library is untyped

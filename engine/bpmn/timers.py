@@ -56,7 +56,7 @@ def moment(value: Any) -> datetime:
 
 
 def stamp(value: datetime) -> str:
-    """The one text form of a moment in states: UTC, ISO 8601, microseconds always written, so texts sort like moments."""
+    """The one text form of a moment in states: UTC with microseconds, so that texts sort like moments."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -73,7 +73,7 @@ def first(kind: str, text: str, evaluate: Evaluate, now: datetime) -> tuple[str,
 
 
 def following(text: str, due: str, evaluate: Evaluate) -> str:
-    """The firing after ``due`` of a cycle: from the planned moment, not from when it was noticed. Raises as ``first``."""
+    """The firing of a cycle after ``due``, the planned moment, not the noticed one. Raises as ``first``."""
     return stamp(shift(datetime.fromisoformat(due), _cycle(_value(text, evaluate))[-1]))
 
 

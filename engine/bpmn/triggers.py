@@ -16,7 +16,7 @@ class Events:
     """The event definitions of one file, references between them resolved by id."""
 
     def __init__(self, root: Any) -> None:
-        self._by_id = {e.get("id"): e for e in root.iter() if isinstance(e.tag, str) and e.get("id")}
+        self._by_id = {e.get("id"): e for e in root if isinstance(e.tag, str) and e.get("id")}
 
     def of(self, element: Any) -> tuple[Trigger, ...]:
         """The triggers of an event element, referenced definitions included. Raises: Problem."""
@@ -31,7 +31,7 @@ class Events:
 
     def resolve(self, ident: str) -> Any:
         """The element of this id. Raises: Problem."""
-        found = self._by_id.get(ident.split(":")[-1])
+        found = self._by_id.get(ident.rpartition(":")[2])
         if found is None:
             raise Problem("reference_missing", ident)
         return found

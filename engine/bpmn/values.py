@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -9,6 +10,11 @@ from typing import Any
 
 _TAG = "$"
 _SCALARS = frozenset({str, int, bool, datetime, date, timedelta, Decimal, type(None)})
+_READ: dict[str, Callable[[str], Any]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "Decimal": Decimal,
+}
 DEPTH = 64
 """How deep lists and mappings may lie in each other."""
 
@@ -80,4 +86,4 @@ def unpack(value: Any) -> Any:
         return {key: unpack(each) for key, each in held.items()}
     if kind == "timedelta":
         return timedelta(*held)
-    return {"datetime": datetime.fromisoformat, "date": date.fromisoformat, "Decimal": Decimal}[kind](held)
+    return _READ[kind](held)

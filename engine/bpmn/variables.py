@@ -78,12 +78,7 @@ def evaluate(m: Machine, scope: int, text: str, extra: dict[str, Any] | None = N
     try:
         return expressions.evaluate(text, {**read(m, scope), **(extra or {})})
     except ExpressionError as error:
-        raise Fault(code_of(error)) from error
-
-
-def code_of(error: ExpressionError) -> str:
-    """The incident's code for an expression that failed."""
-    return "name_unknown" if error.code == "name" else error.code
+        raise Fault(error.code) from error
 
 
 def evaluator(m: Machine, scope: int) -> Callable[[str], Any]:
@@ -124,7 +119,7 @@ def _renaming(m: Machine, token: Token, node: Node, work: Callable[[dict[str, An
     try:
         changed = work(seen)
     except ExpressionError as error:
-        raise Fault(code_of(error)) from error
+        raise Fault(error.code) from error
     for source, target in node.outputs:
         if source in changed:
             changed[target] = changed.pop(source)

@@ -5,23 +5,34 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 #: Stands for "no due moment" in the database, so that one index sorts such rows last on both.
 FAR = datetime(9999, 12, 31, tzinfo=UTC)
 
 
+_last_id = 0
+_one_id = Lock()
+
+
 def new_id() -> UUID:
-    """A UUID of version 7 (RFC 9562 §5.7): milliseconds first, so that neighbours in time are neighbours on disk."""
-    millis = time.time_ns() // 1_000_000
-    value = millis << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+    """A UUID of version 7 (RFC 9562 §5.7): milliseconds first, so that neighbours in time are neighbours on disk.
+
+    Within one process each is greater than the one before.
+    """
+    global _last_id  # noqa: PLW0603 - the one running value of this process
+    candidate = time.time_ns() // 1_000_000 << 74 | int.from_bytes(os.urandom(10), "big") >> 6
+    with _one_id:
+        _last_id = candidate = max(candidate, _last_id + 1)
+    high, low = candidate >> 62, candidate & (1 << 62) - 1
+    return UUID(int=(high >> 12 << 16 | 0x7000 | high & 0xFFF) << 64 | 0x2 << 62 | low)
 
 
 def iso(moment: datetime) -> str:
@@ -64,3 +75,20 @@ class DueMoment(Moment):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         moment = super().process_result_value(value, dialect)
         return None if moment is None or moment >= FAR else moment
+
+
+class database_now(sa.sql.functions.FunctionElement[datetime]):  # noqa: N801 - reads as a function in statements
+    """The database's clock at this statement (PostgreSQL's own ``now()`` stands still since the transaction began)."""
+
+    type = Moment()
+    inherit_cache = True
+
+
+@compiles(database_now, "postgresql")
+def _clock_of_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(database_now, "sqlite")
+def _clock_of_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from engine.model import JSON, ActedAs, CaseStatus, Event, Lamp, Membership, TaskStatus
+from engine.model import JSON, ActedAs, Actor, CaseStatus, Event, Lamp, Membership, TaskStatus
 
 if TYPE_CHECKING:
     from engine.deadlines import Deadline
@@ -90,8 +90,9 @@ class Incident:
 class Case:
     """A locked process instance with what a verb needs of it. ``Transaction.save`` keeps it in step with the rows.
 
-    ``tasks`` are the open ones (``lock_task`` returns the asked one besides, open or not), ``deadlines`` the running
-    and paused ones, ``incidents`` the open ones. ``head`` is the last event's hash, ``last_at`` its moment.
+    ``tasks`` are the open ones (``lock_task`` returns the asked one besides, open or not), ``deadlines`` all of them in
+    the order in which they began, ``incidents`` the open ones. ``head`` is the last event's hash, ``last_at`` its
+    moment.
     """
 
     id: UUID
@@ -118,6 +119,7 @@ class Case:
     deadlines: list[DeadlineRow] = field(default_factory=list)
     waits: list[WaitRow] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
+    drafts: set[UUID] = field(default_factory=set)
     key: bytes = field(default=b"", repr=False)
 
 
@@ -293,6 +295,15 @@ class Account:
     failures: int
     locked_until: datetime | None
     memberships: tuple[Membership, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionRow:
+    """An open session: who, the CSRF value its forms carry, and when it ends."""
+
+    actor: Actor
+    csrf: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import zlib
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from engine.model import JSON
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 SALT_BYTES = 16
+_WORTH_PACKING = 300
+_PLAIN, _PACKED = b"\x00", b"\x01"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,12 +42,14 @@ def plain_text(value: JSON) -> str:
 def seal(key: bytes, purpose: str, content: bytes) -> bytes:
     """Nonce and ciphertext. ``purpose`` is bound in, so that a sealed thing cannot be moved to another place."""
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, content, purpose.encode())
+    packed = _PACKED + zlib.compress(content, 1) if len(content) > _WORTH_PACKING else _PLAIN + content
+    return nonce + AESGCM(key).encrypt(nonce, packed, purpose.encode())
 
 
 def unseal(key: bytes, purpose: str, sealed: bytes) -> bytes:
     """The content again. Raises cryptography's InvalidTag when key, purpose or bytes are not the ones sealed."""
-    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose.encode())
+    packed = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose.encode())
+    return zlib.decompress(packed[1:]) if packed[:1] == _PACKED else packed[1:]
 
 
 def seal_json(key: bytes, purpose: str, value: JSON) -> bytes:

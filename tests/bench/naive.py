@@ -92,9 +92,7 @@ def start(key: str) -> dict[str, Any]:
     told = _told(ident, workflow)
     here = database()
     with here.transaction():
-        here.run(
-            "INSERT INTO instance VALUES (?, ?, ?, ?)", ident, key, not workflow.completed, raw.written(workflow)
-        )
+        here.run("INSERT INTO instance VALUES (?, ?, ?, ?)", ident, key, not workflow.completed, raw.written(workflow))
     return told
 
 

@@ -51,21 +51,24 @@ class Ours:
         case.tasks = [task["id"] for task in told["tasks"]]
 
     @contextmanager
-    def worker(self) -> Iterator[Pause]:
-        """A worker process of its own which stands still until it is let go."""
+    def worker(self) -> Iterator[Worker]:
+        """A worker process of its own."""
         with process(["-m", "api.cli", "worker"], _environment(self.settings), self.folder / "worker.log") as pid:
-            time.sleep(4)  # long enough to be idle between two rounds when it is stopped
-            yield Pause(pid)
+            yield Worker(pid)
 
 
-class Pause:
-    """A process that is stopped and let go again."""
+class Worker:
+    """A worker process that can be made to stand still."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        kill(pid, signal.SIGSTOP)
 
-    def until(self, done: Callable[[], bool], patience: float = 60) -> tuple[float, float]:
+    def stop(self) -> None:
+        """Stand still, between two rounds (it sleeps half a second between them when nothing is due)."""
+        time.sleep(0.2)
+        kill(self._pid, signal.SIGSTOP)
+
+    def work(self, done: Callable[[], bool], patience: float = 120) -> tuple[float, float]:
         """Let it go until ``done``; seconds it took, CPU seconds it used.
 
         Raises TimeoutError after ``patience`` seconds.
@@ -81,16 +84,25 @@ class Pause:
 
 def store_of(settings: Settings) -> Store:
     """The store the settings name."""
+    return Store.open(settings.database_url, keys_of(settings))
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The keys of a database that the settings name."""
     keys = settings.keys()
-    return Store.open(settings.database_url, Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id))
+    return Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id)
 
 
 def library() -> Library:
     """The district's registers and shared fields with the measured shapes beside them."""
     district = commands.read_library(ROOT).files
     kept = ("processes/registers/", "forms/fields/")
-    files = {path: content for path, content in district.items() if path.startswith(kept)}
-    return Library({**files, **shapes.library().files})
+    return with_shapes(Library({path: content for path, content in district.items() if path.startswith(kept)}))
+
+
+def with_shapes(whole: Library) -> Library:
+    """A library and the measured shapes beside it."""
+    return Library({**whole.files, **shapes.library().files})
 
 
 def prepare(url: str, folder: Path) -> Settings:
@@ -124,9 +136,7 @@ def serve(settings: Settings, folder: Path, processes: int, database: Callable[[
         for _ in range(processes):
             port = free_port()
             arguments = ["-m", "api.cli", "serve", "--port", str(port)]
-            hosts.append(
-                stack.enter_context(serving(arguments, _environment(settings), folder / "server.log", port))
-            )
+            hosts.append(stack.enter_context(serving(arguments, _environment(settings), folder / "server.log", port)))
         target = Ours(hosts=hosts, database=database, settings=settings, folder=folder)
         yield replace(target, tokens=tuple(log_in(target, f"clerk{number}") for number in range(CLERKS)))
 

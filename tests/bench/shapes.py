@@ -48,7 +48,9 @@ class Shape:
 def _straight(key: str, name: str, count: int, form: str) -> Drawing:
     drawing = Drawing(key=key, name=name)
     middle = [drawing.user(f"t{n}", form) for n in range(1, count + 1)]
-    drawing.path(drawing.node("startEvent", "start", name="开始"), *middle, drawing.node("endEvent", "end", name="办结"))
+    drawing.path(
+        drawing.node("startEvent", "start", name="开始"), *middle, drawing.node("endEvent", "end", name="办结")
+    )
     return drawing
 
 
@@ -190,7 +192,10 @@ def forms() -> dict[str, bytes]:
         "reason": _text("理由", "Reason"),
         "ok": ok,
     }
-    return {NOTE: _form("测量用表", note), OPINION: _form("测量用意见", {"ok": ok, "opinion": _text("意见", "Opinion")})}
+    return {
+        NOTE: _form("测量用表", note),
+        OPINION: _form("测量用意见", {"ok": ok, "opinion": _text("意见", "Opinion")}),
+    }
 
 
 START_END = Shape(

@@ -7,8 +7,11 @@ stocked database is for measuring only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 import psycopg
+
+from engine.store.vault import Keys, new_key, seal_json
 
 # Moves the moment inside a time-ordered id, so that copies lie in the indexes as cases of earlier moments would.
 MOVED = """
@@ -16,31 +19,67 @@ CREATE OR REPLACE FUNCTION moved(id uuid, n bigint) RETURNS uuid LANGUAGE sql IM
   SELECT (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - n), 12, '0')
           || substr(replace(id::text, '-', ''), 13))::uuid $$
 """
-SAME = "account actor_account started_by claimed_by closed_by uploaded_by account_id".split()
+# Who acted stays who acted.
+SAME = frozenset({"actor_account", "started_by", "claimed_by", "closed_by", "account_id", "command"})
+COPY = "CREATE TEMP TABLE copy AS SELECT n, moved('{case}', n) AS id, 'case:' || moved('{case}', n) AS stream"
+CASE_IDS = frozenset({"process_instance", "data_key"})
 BATCH = 10_000
+WAITING = "SELECT count(*) FROM process_instance WHERE wake_at IS NOT NULL"
+# What a worklist shows of a case; its history is left out.
+OPEN_CASE = frozenset({"data_key", "process_instance", "task"})
 
 
-def multiply(url: str, case_id: str, copies: int, *, tables: frozenset[str] | None = None) -> None:
-    """Copy a case ``copies`` times: every row of every table (or of ``tables``) that belongs to it.
+def finished(url: str, case_id: str, copies: int) -> None:
+    """Copy a finished case with all its rows. Nobody reads the copies, so their sealed values stay as they are."""
+    _multiply(url, case_id, copies, tables=None, keys=None)
 
-    Ids are moved a millisecond back per copy. Triggers are off in this session, as a superuser may.
-    """
+
+def opened(url: str, case_id: str, copies: int, keys: Keys) -> None:
+    """Copy an open case as a worklist shows it: instance, task, and a title sealed under a key of its own."""
+    _multiply(url, case_id, copies, tables=OPEN_CASE, keys=keys)
+
+
+def _multiply(url: str, case_id: str, copies: int, *, tables: frozenset[str] | None, keys: Keys | None) -> None:
+    """Ids are moved a millisecond back per copy. Triggers are off in this session, as a superuser may."""
     with psycopg.connect(url) as connection:
         connection.execute(MOVED.encode())
         connection.execute(b"SET session_replication_role = replica")
         connection.execute(b"SET synchronous_commit = off")
+        belonging = _belonging(connection, case_id, sealed=keys is not None)
+        made = f"{COPY.format(case=case_id)} FROM generate_series(1, {copies}) AS n"
+        connection.execute(made.encode())
+        connection.execute(b"CREATE INDEX ON copy (n)")
+        _seal(connection, keys)
         for first in range(1, copies + 1, BATCH):
             last = min(copies, first + BATCH - 1)
-            for table, (columns, condition) in _belonging(connection, case_id).items():
+            for table, (columns, condition) in belonging.items():
                 if tables is None or table in tables:
-                    listed = ", ".join(f'"{name}"' for name in columns)
-                    values = ", ".join(columns.values())
-                    connection.execute(
-                        f'INSERT INTO "{table}" ({listed}) SELECT {values} FROM "{table}" o, '
-                        f"generate_series({first}, {last}) AS n WHERE {condition}".encode()
-                    )
+                    where = f"n BETWEEN {first} AND {last} AND {condition}"
+                    connection.execute(_insert(table, columns, where).encode())
             connection.commit()
     settle(url)
+
+
+def _insert(table: str, columns: Mapping[str, str], where: str) -> str:
+    listed, values = ", ".join(f'"{name}"' for name in columns), ", ".join(columns.values())
+    origin = f'"{table}" o, copy c JOIN seals s USING (n)'
+    return f'INSERT INTO "{table}" ({listed}) SELECT {values} FROM {origin} WHERE {where}'
+
+
+def _seal(connection: psycopg.Connection, keys: Keys | None) -> None:
+    """Keys and titles of the copies (nothing in them without ``keys``)."""
+    connection.execute(b"CREATE TEMP TABLE seals (n bigint PRIMARY KEY, wrapped bytea, title bytea)")
+    cursor = connection.cursor()
+    copies = cursor.execute(b"SELECT n, id FROM copy").fetchall()
+    with cursor.copy(b"COPY seals FROM STDIN") as rows:
+        for number, ident in copies:
+            rows.write_row((number, *(_sealed(keys, ident) if keys else (None, None))))
+    connection.execute(b"ANALYZE copy, seals")
+
+
+def _sealed(keys: Keys, ident: UUID) -> tuple[bytes, bytes]:
+    key, wrapped = new_key(keys, ident)
+    return wrapped, seal_json(key, f"about:{ident}", {"title": "测量用办件", "summary": {}})
 
 
 def settle(url: str) -> None:
@@ -69,11 +108,13 @@ def repack(url: str) -> None:
 def open_waits(url: str) -> int:
     """Cases that wait for a moment."""
     with psycopg.connect(url) as connection:
-        rows = connection.execute(b"SELECT count(*) FROM process_instance WHERE wake_at IS NOT NULL").fetchall()
+        rows = connection.execute(WAITING.encode()).fetchall()
     return int(rows[0][0])
 
 
-def _belonging(connection: psycopg.Connection, case_id: str) -> Mapping[str, tuple[dict[str, str], str]]:
+def _belonging(
+    connection: psycopg.Connection, case_id: str, *, sealed: bool
+) -> Mapping[str, tuple[dict[str, str], str]]:
     """Table → (column → the expression of its copy, which rows belong to the case)."""
     found = connection.execute(
         b"SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
@@ -81,7 +122,9 @@ def _belonging(connection: psycopg.Connection, case_id: str) -> Mapping[str, tup
     ).fetchall()
     columns: dict[str, dict[str, str]] = {}
     for table, name, kind in found:
-        columns.setdefault(table, {})[name] = _copied(name, kind)
+        columns.setdefault(table, {})[name] = _copied(table, name, kind)
+    if sealed:
+        columns["data_key"]["wrapped"], columns["process_instance"]["sealed_title"] = "s.wrapped", "s.title"
     belonging = {}
     for table, copied in columns.items():
         if table == "process_instance":
@@ -95,11 +138,13 @@ def _belonging(connection: psycopg.Connection, case_id: str) -> Mapping[str, tup
     return belonging
 
 
-def _copied(name: str, kind: str) -> str:
+def _copied(table: str, name: str, kind: str) -> str:
+    if name == "case_id" or (name == "id" and table in CASE_IDS) or (name == "key_id" and kind == "uuid"):
+        return "c.id"  # the case's data key has the case's id
     if kind == "uuid" and name not in SAME:
-        return f"moved(o.\"{name}\", n)"
+        return f'moved(o."{name}", n)'
     if name == "stream":
-        return "'case:' || moved(substr(o.stream, 6)::uuid, n)"
+        return "c.stream"
     if name == "business_key":
         return "o.business_key || '-' || n"
     return f'o."{name}"'

@@ -1,0 +1,42 @@
+"""The only package that knows BPMN XML or SpiffWorkflow: compiles diagrams and runs them as BPMN 2.0 says."""
+
+from engine.bpmn.compiler import compile_process, link
+from engine.bpmn.definition import Definition, Flow, Lane, Loop, Node, Operation, Process, Scope, Trigger
+from engine.bpmn.reader import read_xml
+from engine.bpmn.runtime import BUDGET, complete, deliver, fire, read, resume, start
+from engine.bpmn.sentences import describe
+from engine.bpmn.state import FORMAT, SEMANTICS
+from engine.bpmn.steps import Act, Entry, Incident, Sent, Step, Wait, Work, next_due
+
+__all__ = [
+    "BUDGET",
+    "FORMAT",
+    "SEMANTICS",
+    "Act",
+    "Definition",
+    "Entry",
+    "Flow",
+    "Incident",
+    "Lane",
+    "Loop",
+    "Node",
+    "Operation",
+    "Process",
+    "Scope",
+    "Sent",
+    "Step",
+    "Trigger",
+    "Wait",
+    "Work",
+    "compile_process",
+    "complete",
+    "deliver",
+    "describe",
+    "fire",
+    "link",
+    "next_due",
+    "read",
+    "read_xml",
+    "resume",
+    "start",
+]

@@ -1,0 +1,195 @@
+"""Which variables a process reads and sets: expressions that parse, names that exist, branches that do not collide."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import combinations
+
+from engine.bpmn import timers
+from engine.bpmn.definition import Node, Process, Scope, Trigger
+from engine.bpmn.expressions import ExpressionError, assigned, names, problems
+from engine.bpmn.gate.drawing import World
+from engine.bpmn.gate.sentences import expression, finding
+from engine.bpmn.gate.shape import reach
+from engine.bpmn.nodes import ACTIVITIES
+from engine.errors import Finding
+
+_BARE_TIME = re.compile(r"^(R\d*/|P\d|PT\d|\d{4}-\d\d)")
+_SPLITS = ("parallelGateway", "inclusiveGateway", "complexGateway")
+Processes = Mapping[str, Process]
+
+
+def check_variables(process: Process, processes: Processes, world: World) -> Iterator[Finding]:
+    """Expressions, names, timers, inputs and outputs of one process."""
+    known = _known(process, processes)
+    for scope in process.scopes.values():
+        for node in scope.nodes.values():
+            for text in _expressions(node, process, world):
+                yield from _expression(process.file, node.id, text, known | _local(node))
+            for text in filter(None, (node.script, node.before, node.after)):
+                yield from _script(process.file, node.id, text, known)
+            for trigger in node.triggers:
+                if trigger.kind == "timer" and trigger.text:
+                    yield from _timer(process.file, node.id, trigger, known, world)
+            if node.loop and node.loop.items and node.loop.items not in known:
+                yield finding(process.file, node.id, "name_unset", node.loop.items)
+            yield from _call(process, node, processes, known)
+        yield from _collisions(process, scope, processes)
+    title = process.properties.get("title")
+    if title:
+        yield from _expression(process.file, process.key, title, known)
+    for name in process.outputs:
+        if name not in known:
+            yield finding(process.file, process.key, "output_unset", name)
+
+
+def _expressions(node: Node, process: Process, world: World) -> Iterator[str]:
+    yield from (flow.condition for flow in node.outgoing if flow.condition)
+    yield from filter(None, (node.condition,))
+    for trigger in node.triggers:
+        texts = (trigger.text if trigger.kind == "conditional" else None, trigger.payload, trigger.correlation)
+        yield from filter(None, texts)
+    if node.loop:
+        yield from filter(None, (node.loop.condition, None if node.loop.standard else node.loop.maximum))
+        yield from (condition for condition, _ in node.loop.throws)
+    if node.operation:
+        yield from (text for _, text in node.operation.parameters)
+    if node.kind == "userTask" and node.lane and node.lane.scope_expression:
+        yield node.lane.scope_expression
+    for verb, name in node.acts:
+        if verb == "notices":
+            yield from filter(None, (world.row("notices", name).get("to"),))
+
+
+def _expression(file: str, element: str, text: str, known: set[str]) -> Iterator[Finding]:
+    found = problems(text, "eval", ())
+    yield from (expression(file, element, error) for error in found)
+    if not found:
+        yield from _unset(file, element, names(text) - known)
+
+
+def _script(file: str, element: str, text: str, known: set[str]) -> Iterator[Finding]:
+    found = problems(text, "exec", ())
+    yield from (expression(file, element, error) for error in found)
+    if not found:
+        yield from _unset(file, element, names(text) - known)
+
+
+def _unset(file: str, element: str, missing: set[str]) -> Iterator[Finding]:
+    yield from (finding(file, element, "name_unset", name) for name in sorted(missing))
+
+
+def _timer(file: str, element: str, trigger: Trigger, known: set[str], world: World) -> Iterator[Finding]:
+    text = trigger.text or ""
+    if trigger.deadline:
+        kinds = world.column("deadline_kinds")
+        if kinds is not None and trigger.deadline not in kinds:
+            yield finding(file, element, "deadline_unknown", trigger.deadline)
+        elif trigger.deadline not in world.started:
+            yield finding(file, element, "deadline_never_started", trigger.deadline)
+    elif re.search(r"\bdeadline\s*\(", text):
+        yield finding(file, element, "deadline_form")
+    elif _BARE_TIME.match(text):
+        yield finding(file, element, "timer_unquoted")
+    else:
+        found = list(_expression(file, element, text, known))
+        yield from found or _moment(file, element, trigger)
+
+
+def _moment(file: str, element: str, trigger: Trigger) -> Iterator[Finding]:
+    tree = ast.parse((trigger.text or "").strip(), mode="eval").body
+    if not isinstance(tree, ast.Constant):
+        return  # an expression over variables shows what it is only when it runs
+    value = tree.value
+    try:
+        timers.first(trigger.key or "", trigger.text or "", lambda _text: value, datetime(2026, 1, 1, tzinfo=UTC))
+    except (ValueError, TypeError, OverflowError):
+        yield finding(file, element, "timer_invalid")
+
+
+def _call(process: Process, node: Node, processes: Processes, known: set[str]) -> Iterator[Finding]:
+    called = processes.get(node.called or "")
+    if called is None:
+        return
+    if not called.inputs and not called.outputs:
+        yield finding(process.file, node.id, "io_missing", called.key)
+    for name in called.inputs:
+        if name not in known | _local(node):
+            yield finding(process.file, node.id, "input_unset", name)
+
+
+def _known(process: Process, processes: Processes) -> set[str]:
+    """Every variable that something in this process may have set."""
+    known = set(process.inputs) | ({"item"} if process.properties.get("item") else set())
+    for scope in process.scopes.values():
+        known |= set(scope.data_objects)
+        for node in scope.nodes.values():
+            known |= _own(node, processes) | _local(node)
+    return known
+
+
+def _local(node: Node) -> set[str]:
+    """What the instances of a repeated activity see."""
+    return {"loopCounter"} | ({node.loop.item} if node.loop.item else set()) if node.loop else set()
+
+
+def _own(node: Node, processes: Processes) -> set[str]:
+    """The variables this one node sets."""
+    found = {node.variable or "", *(target for _, target in node.outputs)}
+    for text in filter(None, (node.script, node.before, node.after)):
+        try:
+            found |= assigned(text)
+        except ExpressionError:
+            continue  # reported where it stands
+    found |= {trigger.variable or "" for trigger in node.triggers}
+    if node.loop:
+        found |= {node.loop.outputs or "", node.loop.output or ""}
+    if node.operation:
+        found.add(node.operation.result)
+    if node.decision is not None:
+        found |= _decided(node)
+    called = processes.get(node.called or "")
+    return (found | set(called.outputs if called else ())) - {""}
+
+
+def _decided(node: Node) -> set[str]:
+    return {str(output.name) for output in node.decision.engine.decision_table.outputs}
+
+
+def _writes(process: Process, node: Node, processes: Processes) -> set[str]:
+    """What the node sets, with everything inside it."""
+    found = _own(node, processes)
+    inner = process.scopes.get(node.inner or "")
+    if inner is None:
+        return found
+    inside: set[str] = set().union(*(_writes(process, each, processes) for each in inner.nodes.values()))
+    return found | (inside - set(inner.data_objects))
+
+
+def _collisions(process: Process, scope: Scope, processes: Processes) -> Iterator[Finding]:
+    for node in scope.nodes.values():
+        branches = _branches(scope, node)
+        told: set[str] = set()
+        for one, two in combinations(range(len(branches)), 2):
+            mine, theirs = branches[one] - branches[two], branches[two] - branches[one]
+            both = _all_writes(process, scope, mine, processes) & _all_writes(process, scope, theirs, processes)
+            told |= both
+        yield from (finding(process.file, node.id, "parallel_write", name) for name in sorted(told))
+
+
+def _branches(scope: Scope, node: Node) -> list[set[str]]:
+    """Sets of nodes that may be under way at the same time because of ``node``; what all of them reach is dropped."""
+    splits = node.kind in _SPLITS or (node.kind in ACTIVITIES and not any(f.condition for f in node.outgoing))
+    if splits and len(node.outgoing) > 1:
+        return [reach(scope, [flow.target], avoid=node.id) for flow in node.outgoing]
+    if node.kind == "boundaryEvent" and not node.interrupting and node.attached_to in scope.nodes:
+        beside = reach(scope, [node.attached_to or ""]) - {node.id} - reach(scope, [node.id])
+        return [beside | {node.attached_to or ""}, reach(scope, [node.id])]
+    return []
+
+
+def _all_writes(process: Process, scope: Scope, idents: set[str], processes: Processes) -> set[str]:
+    return set().union(*(_writes(process, scope.nodes[ident], processes) for ident in idents))

@@ -1,0 +1,233 @@
+"""Papers and their gap-free numbers, uploaded files, drafts, and the queues of work and messages they lead to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from engine.errors import NotFound
+from engine.model import JSON, Actor, Event
+from engine.store import tables as t
+from engine.store.columns import new_id
+from engine.store.reading import Reading
+from engine.store.records import Case, Document, NewPaper, Series
+from engine.store.vault import new_key, seal, seal_json, unseal, unseal_json, unwrap
+
+CHUNK = 256 * 1024
+PREFIX = "sha256:"
+_bind = sa.bindparam
+_document = (
+    sa.select(t.document, t.data_key.c.wrapped)
+    .join(t.data_key, t.data_key.c.id == t.document.c.case_id)
+    .where(t.document.c.id == _bind("document"))
+)
+_render = (
+    t.document.update()
+    .where(t.document.c.id == _bind("document"))
+    .values(sealed_content=_bind("content"), digest=_bind("hash"))
+)
+_mine = sa.select(t.attachment.c.id, t.attachment.c.digest).where(
+    t.attachment.c.digest.in_(_bind("digests", expanding=True)), t.attachment.c.account_id == _bind("account")
+)
+_in_case = (
+    sa.select(t.attachment.c.id, t.attachment.c.digest)
+    .join(t.case_attachment, t.case_attachment.c.attachment_id == t.attachment.c.id)
+    .where(t.attachment.c.digest.in_(_bind("digests", expanding=True)), t.case_attachment.c.case_id == _bind("case"))
+)
+_draft_key = (
+    sa.select(t.data_key.c.id, t.data_key.c.wrapped)
+    .join(t.task, t.task.c.case_id == t.data_key.c.id)
+    .where(t.task.c.id == _bind("task"))
+)
+
+
+def read_document(reading: Reading, document_id: UUID) -> Document:
+    """A paper with the values it is rendered from; no rights are checked. Raises NotFound."""
+    row = reading.execute(_document, {"document": document_id}).one_or_none()
+    if row is None or row.wrapped is None:
+        raise NotFound()
+    key = unwrap(reading.keys, row.case_id, row.wrapped)
+    content = unseal(key, f"page:{row.id}", row.sealed_content).decode() if row.sealed_content else None
+    return Document(
+        id=row.id,
+        case_id=row.case_id,
+        kind=row.kind,
+        title=row.title,
+        number=row.number,
+        issued_at=row.issued_at,
+        template_digest=row.template_digest,
+        values=unseal_json(key, f"paper:{row.id}", row.sealed_values),
+        content=content,
+        digest=row.digest,
+    )
+
+
+class Papers(Reading):
+    """What a transaction does beside case and tasks."""
+
+    def _insert(self, table: sa.Table) -> Any:
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+
+    def _insert_or_leave(self, table: sa.Table) -> sa.Insert:
+        """An insert that does nothing where the row is there; it waits for a rival who is just inserting it."""
+        inserting: sa.Insert = self._insert(table).on_conflict_do_nothing()
+        return inserting
+
+    # -- numbers
+    def next_number(self, series: Series) -> str:
+        """The next number of a series, written in its pattern. No other transaction gets one until this one ends.
+
+        Rolled back, the number is given again: there are no gaps. Take it as late as possible.
+        """
+        row = {"kind": series.kind, "unit": series.unit, "year": series.year, "last": 1}
+        statement = (
+            self._insert(t.serial)
+            .on_conflict_do_update(index_elements=["kind", "unit", "year"], set_={"last": t.serial.c.last + 1})
+            .returning(t.serial.c.last)
+        )
+        number = self.execute(statement, row).scalar_one()
+        return series.pattern.replace("{year}", str(series.year)).replace("{number}", f"{number:04d}")
+
+    # -- papers
+    def _issue(self, case: Case, papers: Sequence[NewPaper], now: datetime) -> list[Event]:
+        """Insert the papers with their numbers, and the jobs to render them; gives one event each, in order."""
+        if not papers:
+            return []
+        numbers: dict[UUID, str] = {}
+        # Series in one order for everybody, so that two verbs never wait for each other.
+        for paper in sorted(papers, key=lambda p: (p.series.kind, p.series.unit, p.series.year) if p.series else ()):
+            if paper.series:
+                numbers[paper.id] = self.next_number(paper.series)
+        rows = [
+            {
+                "id": paper.id,
+                "case_id": case.id,
+                "kind": paper.kind,
+                "title": paper.title,
+                "number": numbers.get(paper.id),
+                "template_digest": paper.template_digest,
+                "sealed_values": seal_json(case.key, f"paper:{paper.id}", paper.values),
+                "issued_at": now,
+            }
+            for paper in papers
+        ]
+        self.execute(t.document.insert(), rows)
+        self._queue(t.job, case, ((new_id(), "render", p.kind, {"document": str(p.id)}, None) for p in papers), now)
+        return [_issued(paper, numbers.get(paper.id)) for paper in papers]
+
+    def document(self, document_id: UUID) -> Document:
+        """A paper with the values it is rendered from; no rights are checked. Raises NotFound."""
+        return read_document(self, document_id)
+
+    def put_rendered(self, document_id: UUID, content: str) -> str:
+        """Keep a paper's HTML, sealed; gives its SHA-256 (hex). Raises NotFound."""
+        row = self.execute(_document, {"document": document_id}).one_or_none()
+        if row is None or row.wrapped is None:
+            raise NotFound()
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        sealed = seal(unwrap(self.keys, row.case_id, row.wrapped), f"page:{document_id}", content.encode())
+        self.execute(_render, {"document": document_id, "content": sealed, "hash": digest})
+        return digest
+
+    # -- queues
+    def _queue(
+        self,
+        table: sa.Table,
+        case: Case,
+        entries: Iterable[tuple[UUID, str, str, Mapping[str, JSON], datetime | None]],
+        now: datetime,
+    ) -> None:
+        rows = [
+            {
+                "id": number,
+                "kind": kind,
+                "name": name,
+                "case_id": case.id,
+                "sealed": seal_json(case.key, f"{table.name}:{number}", payload),
+                "status": "waiting",
+                "created_at": now,
+                "run_at": run_at or now,
+                "attempts": 0,
+            }
+            for number, kind, name, payload, run_at in entries
+        ]
+        if rows:
+            self.execute(table.insert(), rows)
+
+    # -- uploaded files
+    def put_attachment(self, actor: Actor, name: str, media_type: str, content: bytes) -> str:
+        """Keep an uploaded file, sealed in chunks under a key of its own; gives ``sha256:<hex>``.
+
+        The same person's same bytes are kept once, under the first name.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        if self.execute(_mine, {"digests": [digest], "account": actor.account}).first() is not None:
+            return PREFIX + digest
+        number = new_id()
+        key, wrapped = new_key(self.keys, number)
+        row = {
+            "id": number,
+            "digest": digest,
+            "account_id": actor.account,
+            "sealed_name": seal(key, f"name:{number}", name.encode()),
+            "media_type": media_type,
+            "size": len(content),
+            "wrapped": wrapped,
+            "created_at": self.now(),
+        }
+        self.execute(t.attachment.insert(), row)
+        chunks = [content[start : start + CHUNK] for start in range(0, len(content), CHUNK)]
+        for place, chunk in enumerate(chunks):
+            sealed = seal(key, f"chunk:{number}:{place}", chunk)
+            self.execute(t.attachment_chunk.insert(), {"attachment_id": number, "number": place, "sealed": sealed})
+        return PREFIX + digest
+
+    def unknown_attachments(self, case_id: UUID, actor: Actor, digests: Iterable[str]) -> set[str]:
+        """Those of the digests that the actor has neither uploaded nor found in the case."""
+        wanted = set(digests)
+        return wanted - self._known_attachments(case_id, actor.account, wanted).keys() if wanted else set()
+
+    def _known_attachments(self, case_id: UUID, account: UUID | None, digests: Iterable[str]) -> dict[str, UUID]:
+        plain = [digest.removeprefix(PREFIX) for digest in digests]
+        mine = self.execute(_mine, {"digests": plain, "account": account}).all()
+        theirs = self.execute(_in_case, {"digests": plain, "case": case_id}).all()
+        return {PREFIX + row.digest: row.id for row in (*mine, *theirs)}
+
+    def _link_attachments(self, case_id: UUID, account: UUID | None, digests: Sequence[str]) -> None:
+        if digests:
+            known = self._known_attachments(case_id, account, digests)
+            rows = [{"case_id": case_id, "attachment_id": known[digest]} for digest in sorted(set(digests) & known.keys())]
+            if rows:
+                self.execute(self._insert_or_leave(t.case_attachment), rows)
+
+    # -- drafts
+    def put_draft(self, task_id: UUID, actor: Actor, answers: Mapping[str, JSON]) -> None:
+        """Keep one person's unfinished answers to a task; they go when the task closes. Raises NotFound."""
+        owner = self.execute(_draft_key, {"task": task_id}).one_or_none()
+        if owner is None or owner.wrapped is None:
+            raise NotFound()
+        sealed = seal_json(unwrap(self.keys, owner.id, owner.wrapped), f"draft:{task_id}:{actor.account}", answers)
+        inserting = self._insert(t.draft)
+        fresh = {"sealed": inserting.excluded.sealed, "saved_at": inserting.excluded.saved_at}
+        statement = inserting.on_conflict_do_update(index_elements=["task_id", "account_id"], set_=fresh)
+        row = {"task_id": task_id, "account_id": actor.account, "sealed": sealed, "saved_at": self.now()}
+        self.execute(statement, row)
+
+
+def _issued(paper: NewPaper, number: str | None) -> Event:
+    return Event(
+        kind="document.issued",
+        cause=paper.cause,
+        element=paper.element,
+        token=paper.token,
+        scope=paper.scope,
+        detail={"document": str(paper.id), "kind": paper.kind, "number": number, "template": paper.template_digest},
+    )
+
+

@@ -1,0 +1,272 @@
+"""All writes of one verb on one case, in a fixed order, fenced by the case's revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from engine import deadlines
+from engine.errors import StaleRevision
+from engine.model import CaseStatus, Event, TaskStatus
+from engine.store import tables as t
+from engine.store.cases import CaseLocks
+from engine.store.columns import iso, new_id
+from engine.store.history import Command, Head, Written, case_stream, write
+from engine.store.papers import Papers
+from engine.store.records import (
+    KEEP,
+    Case,
+    Changes,
+    ClaimChange,
+    ClosedTask,
+    DeadlineRow,
+    Incident,
+    NewIncident,
+    NewPaper,
+    NewTask,
+    Task,
+    WaitRow,
+)
+from engine.store.vault import plain_text, seal, seal_json
+
+_bind = sa.bindparam
+_close_task = (
+    t.task.update()
+    .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
+    .values(status=_bind("to"), closed_at=_bind("at"), closed_by=_bind("by"), closed_name=_bind("name"))
+)
+_claim_task = (
+    t.task.update()
+    .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
+    .values(claimed_by=_bind("by"), claimed_name=_bind("name"), claimed_at=_bind("at"))
+)
+_due_tasks = (
+    t.task.update().where(t.task.c.case_id == _bind("case"), t.task.c.status == "open").values(due_at=_bind("due"))
+)
+_drop_drafts = t.draft.delete().where(t.draft.c.task_id == _bind("task"))
+_drop_wait = t.subscription.delete().where(t.subscription.c.case_id == _bind("case"), t.subscription.c.number == _bind("n"))
+_close_incident = t.incident.update().where(t.incident.c.id == _bind("incident")).values(closed_at=_bind("at"))
+_move_deadline = (
+    t.deadline.update()
+    .where(t.deadline.c.id == _bind("deadline"))
+    .values(status=_bind("to"), due_at=_bind("due"), content=_bind("text"))
+)
+_FENCED = ("status", "outcome", "milestone", "revision", "events", "head", "last_at", "ended_at", "wake_at", "due_at")
+
+
+@cache
+def _update_instance(with_state: bool, with_title: bool) -> sa.Update:
+    columns = [*_FENCED, *(["sealed_state"] if with_state else []), *(["sealed_title"] if with_title else [])]
+    return (
+        t.process_instance.update()
+        .where(t.process_instance.c.id == _bind("case"), t.process_instance.c.revision == _bind("seen"))
+        .values({name: _bind(f"new_{name}") for name in columns})
+    )
+
+
+class Saving(CaseLocks, Papers):
+    """The writing half of a transaction."""
+
+    places: set[tuple[str, str]]
+
+    def save(self, case: Case, changes: Changes) -> None:
+        """Write everything one verb did to a locked case, and bring ``case`` up to date.
+
+        Numbers of papers are taken as the last lock; each paper adds an event ``document.issued`` with its number.
+
+        Raises:
+            StaleRevision: the case was written since it was read; roll back, nothing of this attempt may stay.
+        """
+        now = self.now()
+        due_before = case.due_at
+        if changes.due_at is not KEEP:
+            case.due_at = changes.due_at
+        self._save_tasks(case, changes, now, due_before)
+        self._save_deadlines(case, changes.deadlines)
+        if changes.waits is not None:
+            self._save_waits(case, changes.waits, now)
+        if changes.incidents is not None:
+            self._save_incidents(case, changes.incidents, now)
+        self._link_attachments(case.id, changes.uploaded_by, changes.attachments)
+        self._queue(t.outbox, case, ((o.id, o.kind, o.name, o.payload, None) for o in changes.outgoing), now)
+        self._queue(t.job, case, ((j.id, j.kind, "", j.payload, j.run_at) for j in changes.jobs), now)
+        issued = self._issue(case, changes.papers, now)
+        self._save_history(case, changes, issued, now)
+        self._save_instance(case, changes, now)
+
+    # -- tasks
+    def _save_tasks(self, case: Case, changes: Changes, now: datetime, due_before: datetime | None) -> None:
+        self._close_tasks(case, changes.closed)
+        self._claim_tasks(case, changes.claims)
+        if case.due_at != due_before and case.tasks:
+            self.execute(_due_tasks, {"case": case.id, "due": case.due_at})
+            case.tasks = [replace(task, due_at=case.due_at) for task in case.tasks]
+        if changes.opened:
+            self._open_tasks(case, changes.opened, now)
+
+    def _close_tasks(self, case: Case, closed: Sequence[ClosedTask]) -> None:
+        if not closed:
+            return
+        rows = [{"task": c.id, "to": c.status.value, "at": c.at, "by": c.by, "name": c.name} for c in closed]
+        self._each(_close_task, rows)
+        gone = {c.id for c in closed}
+        drafted = [{"task": number} for number in gone & case.drafts]
+        if drafted:
+            self._each(_drop_drafts, drafted)
+        case.tasks = [task for task in case.tasks if task.id not in gone]
+
+    def _claim_tasks(self, case: Case, claims: Sequence[ClaimChange]) -> None:
+        for claim in claims:
+            self._each(_claim_task, [{"task": claim.id, "by": claim.by, "name": claim.name, "at": claim.at}])
+            case.tasks = [
+                replace(task, claimed_by=claim.by, claimed_name=claim.name, claimed_at=claim.at)
+                if task.id == claim.id
+                else task
+                for task in case.tasks
+            ]
+
+    def _open_tasks(self, case: Case, opened: Sequence[NewTask], now: datetime) -> None:
+        tasks = [_fresh_task(case, new, now) for new in opened]
+        self.execute(t.task.insert(), [{**_columns(task), "status": task.status.value} for task in tasks])
+        case.tasks += tasks
+        new_places = {(task.role, task.scope) for task in tasks} - self.places
+        if new_places:
+            rows = [{"role": role, "scope": scope} for role, scope in sorted(new_places)]
+            self.execute(self._insert_or_leave(t.task_place), rows)
+            self._after_commit.append(lambda: self.places.update(new_places))
+
+    # -- deadlines, waits, incidents
+    def _save_deadlines(self, case: Case, rows: Sequence[DeadlineRow]) -> None:
+        known = {row.id for row in case.deadlines}
+        for row in rows:
+            due, status = row.deadline.due_at, row.deadline.status
+            text = plain_text(deadlines.as_plain(row.deadline))
+            if row.id in known:
+                self.execute(_move_deadline, {"deadline": row.id, "to": status, "due": due, "text": text})
+                continue
+            facts = {"id": row.id, "case_id": case.id, "kind": row.deadline.kind, "status": status}
+            self.execute(t.deadline.insert(), {**facts, "due_at": due, "content": text})
+        changed = {row.id: row for row in rows}
+        kept = [changed.pop(row.id, row) for row in case.deadlines]
+        case.deadlines = kept + list(changed.values())
+
+    def _save_waits(self, case: Case, waits: Iterable[WaitRow], now: datetime) -> None:
+        old, new = {w.number: w for w in case.waits}, {w.number: w for w in waits}
+        gone = [{"case": case.id, "n": n} for n, wait in old.items() if new.get(n) != wait]
+        if gone:
+            self._each(_drop_wait, gone)
+        fresh = [_wait_columns(case.id, wait, now) for n, wait in new.items() if old.get(n) != wait]
+        if fresh:
+            self.execute(t.subscription.insert(), fresh)
+        case.waits = [new[n] for n in sorted(new)]
+
+    def _save_incidents(self, case: Case, reported: Iterable[NewIncident], now: datetime) -> None:
+        """Jobs' incidents are not the machine's to report, so they stay."""
+        told = list(reported)
+        open_ones = [i for i in case.incidents if i.job is None]
+        over = [i for i in open_ones if NewIncident(token=i.token, element=i.element, code=i.code) not in told]
+        if over:
+            self._each(_close_incident, [{"incident": i.id, "at": now} for i in over])
+        known = {(i.token, i.element, i.code) for i in open_ones}
+        fresh = [
+            Incident(id=new_id(), case_id=case.id, token=n.token, element=n.element, code=n.code, opened_at=now)
+            for n in told
+            if (n.token, n.element, n.code) not in known
+        ]
+        case.incidents = [i for i in case.incidents if i not in over] + fresh
+        self._open_incidents(fresh)
+
+    def _open_incidents(self, fresh: Sequence[Incident]) -> None:
+        if fresh:
+            columns = ("id", "case_id", "token", "element", "code", "opened_at")
+            self.execute(t.incident.insert(), [{**{c: getattr(i, c) for c in columns}, "job_id": i.job} for i in fresh])
+
+    # -- history and the instance itself
+    def _save_history(self, case: Case, changes: Changes, issued: Sequence[Event], now: datetime) -> None:
+        events = [*changes.events, *issued]
+        if issued and changes.events and changes.events[-1].state_digest:
+            # The papers' events come last: the digest of the state stays with the command's last event.
+            digest = changes.events[-1].state_digest
+            events[len(changes.events) - 1] = replace(changes.events[-1], state_digest=None)
+            events[-1] = replace(events[-1], state_digest=digest)
+        if not events:
+            return
+        command = Command(id=changes.command, recorded_at=now, semantics=changes.semantics, release=case.release)
+        head = Head(stream=case_stream(case.id), events=case.events, hash=case.head)
+        written = write(self.keys, case.key, head, events, command)
+        self.insert_history(written)
+        case.events, case.head, case.last_at = written.head.events, written.head.hash, now
+
+    def insert_history(self, written: Written) -> None:
+        """Insert events and values; the database checks that they continue the stream."""
+        self.execute(t.event.insert(), written.rows)
+        if written.values:
+            self.execute(t.event_value.insert(), written.values)
+
+    def _save_instance(self, case: Case, changes: Changes, now: datetime) -> None:
+        if changes.wake_at is not KEEP:
+            case.wake_at = changes.wake_at
+        case.outcome = changes.outcome or case.outcome
+        case.milestone = changes.milestone or case.milestone
+        if changes.status is not None:
+            case.status = changes.status
+            case.ended_at = now if changes.status is CaseStatus.ENDED else None
+        seen, case.revision = case.revision, case.revision + 1
+        values: dict[str, Any] = {f"new_{name}": getattr(case, name) for name in _FENCED}
+        values |= {"new_status": case.status.value, "case": case.id, "seen": seen}
+        if changes.state is not None:
+            case.state = changes.state
+            values["new_sealed_state"] = seal(case.key, f"state:{case.id}", changes.state)
+        titled = changes.title is not None or changes.summary is not None
+        if titled:
+            case.title = case.title if changes.title is None else changes.title
+            case.summary = case.summary if changes.summary is None else dict(changes.summary)
+            about = {"title": case.title, "summary": case.summary}
+            values["new_sealed_title"] = seal_json(case.key, f"about:{case.id}", about)
+        if self.execute(_update_instance(changes.state is not None, titled), values).rowcount != 1:
+            raise StaleRevision()
+
+    def _each(self, statement: sa.Executable, rows: list[dict[str, Any]]) -> None:
+        self.execute(statement, rows[0] if len(rows) == 1 else rows)
+
+
+def _fresh_task(case: Case, new: NewTask, now: datetime) -> Task:
+    return Task(
+        id=new.id,
+        case_id=case.id,
+        token=new.token,
+        element=new.element,
+        name=new.name,
+        role=new.role,
+        role_name=new.role_name,
+        scope=new.scope,
+        form_digest=new.form_digest,
+        process_key=case.process_key,
+        status=TaskStatus.OPEN,
+        created_at=now,
+        instance=new.instance,
+        due_at=case.due_at,
+    )
+
+
+def _columns(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in type(record).__slots__}
+
+
+def _wait_columns(case_id: UUID, wait: WaitRow, now: datetime) -> dict[str, Any]:
+    plain = {**_columns(wait), "due": iso(wait.due) if wait.due else None}
+    return {
+        "case_id": case_id,
+        "number": wait.number,
+        "kind": wait.kind,
+        "name": wait.name,
+        "key": wait.key,
+        "created_at": now,
+        "content": plain_text(plain),
+    }

@@ -1,0 +1,205 @@
+"""The screens in a real browser: keyboard, diagram, hidden fields, phones, and no request to another host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.district import ITEM, PASSWORD, PERMIT, District, make_district
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None and os.environ.get("CI") != "true", reason="no chromium on this machine"),
+]
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def district(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
+    found = make_district(tmp_path_factory.mktemp("browser"))
+    yield found
+    found.app.state.store.close()
+
+
+@pytest.fixture(scope="module")
+def address(district: District) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(district.app, port=0, log_level="error", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, address: str) -> Iterator[Open]:
+    """Opens a logged-in page; at the end no page may have complained or asked another host for anything."""
+    faults: list[str] = []
+    contexts: list[Any] = []
+
+    def opened(name: str, path: str, *, size: Any = DESKTOP, script: bool = True) -> Page:
+        context = chromium.new_context(viewport=size, locale="zh-CN", java_script_enabled=script, base_url=address)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("request", lambda sent: None if _own(sent.url, address) else faults.append(sent.url))
+        page.goto(f"/login?back={path}")
+        page.fill("#name", name)
+        page.fill("#password", PASSWORD)
+        page.click("button.primary")
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def _own(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:"))
+
+
+def test_a_clerk_starts_fills_and_submits_by_hand(district: District, open_page: Open) -> None:
+    page = open_page("intake", "/new")
+    page.get_by_role("button", name="收件: 食品经营许可").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("登记申请")
+    page.get_by_role("button", name="提交").click()
+    errors = page.locator("#errors")
+    expect(errors).to_be_focused()
+    first = errors.locator("a").first
+    anchor = first.get_attribute("href")
+    first.click()
+    expect(page.locator(f"[id='{anchor[1:]}']" if anchor else "#none")).to_be_in_viewport()
+
+
+def test_j_k_and_enter_walk_through_the_worklist(district: District, open_page: Open) -> None:
+    client = district.client("intake")
+    for _ in range(3):
+        district.start(client)
+    page = open_page("intake", "/tasks")
+    rows = page.locator("a.row")
+    page.keyboard.press("j")
+    expect(rows.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    expect(rows.nth(0)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(lambda url: "/tasks/" in url)
+
+
+def test_the_diagram_shows_where_the_case_stands(district: District, open_page: Open) -> None:
+    client = district.client("intake")
+    case_id, task_id = district.start(client, PERMIT)
+    page = open_page("intake", f"/cases/{case_id}")
+    page.wait_for_selector("#diagram[data-ready=yes]")
+    expect(page.locator(".djs-shape.sanwei-now")).to_have_count(1)
+    expect(page.locator(".djs-shape.sanwei-now[data-element-id=register_application]")).to_have_count(1)
+    assert page.locator(".bjs-powered-by").is_visible()
+    done = client.post(f"/api/tasks/{task_id}/complete", json={"answers": district.answers(client, task_id)})
+    assert done.status_code == 200
+    page.reload()
+    page.wait_for_selector("#diagram[data-ready=yes]")
+    page.get_by_role("link", name="食品经营许可").last.click()
+    page.wait_for_selector("#diagram[data-ready=yes]")
+    expect(page.locator("[data-element-id=register_application].sanwei-past")).to_have_count(1)
+    assert page.locator(".djs-connection.sanwei-past").count() >= 1
+
+
+def test_fields_of_another_answer_step_aside_and_come_back(district: District, open_page: Open) -> None:
+    _, task_id = district.start(district.client("intake"), PERMIT)
+    page = open_page("intake", f"/tasks/{task_id}")
+    address = page.locator("[data-when='delivery.method|post']").first
+    expect(address).to_be_hidden()
+    page.check("[name='delivery.method'][value=post]")
+    expect(address).to_be_visible()
+    address.locator("input").fill("某人")
+    page.check("[name='delivery.method'][value=window]")
+    expect(address).to_be_visible()
+
+
+def test_enter_in_a_text_field_keeps_a_draft_and_never_submits(district: District, open_page: Open) -> None:
+    _, task_id = district.start(district.client("intake"), PERMIT)
+    page = open_page("intake", f"/tasks/{task_id}")
+    page.fill("[name='applicant.name']", "某店")
+    page.press("[name='applicant.name']", "Enter")
+    expect(page.locator(".notice.good")).to_contain_text("草稿已保存")
+    expect(page.locator("[name='applicant.name']")).to_have_value("某店")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_page_is_wider_than_its_screen(district: District, open_page: Open, size: Any) -> None:
+    case_id, task_id = district.start(district.client("intake"), PERMIT)
+    page = open_page("intake", "/tasks", size=size)
+    for path in (
+        "/tasks",
+        f"/tasks/{task_id}",
+        f"/cases/{case_id}",
+        "/cases",
+        "/new",
+        "/processes",
+        f"/processes/{ITEM}",
+    ):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path
+
+
+def test_rows_are_added_and_removed_without_javascript(district: District, open_page: Open) -> None:
+    _, task_id = district.start(district.client("intake"), PERMIT)
+    page = open_page("intake", f"/tasks/{task_id}", script=False)
+    page.fill("[name='applicant.name']", "某店")
+    add = page.locator("button[value^='add:']").first
+    path = (add.get_attribute("value") or "").removeprefix("add:")
+    before = page.locator(f"button[value^='remove:{path}.']").count()
+    add.click()
+    expect(page.locator(f"button[value^='remove:{path}.']")).to_have_count(before + 1)
+    expect(page.locator("[name='applicant.name']")).to_have_value("某店")
+    page.locator(f"button[value^='remove:{path}.']").first.click()
+    expect(page.locator(f"button[value^='remove:{path}.']")).to_have_count(before)
+
+
+def test_every_field_has_a_name_for_those_who_do_not_see_it(district: District, open_page: Open) -> None:
+    _, task_id = district.start(district.client("intake"), PERMIT)
+    page = open_page("intake", f"/tasks/{task_id}")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('main input:not([type=hidden]), main select, main textarea')]
+            .filter(e => !e.labels.length || !e.labels[0].textContent.trim()).map(e => e.name)"""
+    )
+    assert nameless == []
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
