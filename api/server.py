@@ -62,7 +62,7 @@ def running(settings: Settings) -> Iterator[str]:
 
 def _server(app: FastAPI) -> uvicorn.Server:
     # No access log: addresses carry business keys, and who read what stands in the history already.
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none"))
 
 
 @contextmanager

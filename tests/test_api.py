@@ -205,9 +205,7 @@ def test_an_unforeseen_error_tells_and_logs_nothing_of_its_text(
 # cases
 
 
-def test_a_task_is_completed_once_and_its_repetition_answered_alike(
-    district: District, intake: TestClient
-) -> None:
+def test_a_task_is_completed_once_and_its_repetition_answered_alike(district: District, intake: TestClient) -> None:
     case_id, task_id = district.start(intake)
     answers = district.answers(intake, task_id)
     path, key = f"/api/tasks/{task_id}/complete", {"Idempotency-Key": "k-1"}
@@ -356,6 +354,9 @@ def test_only_a_designer_publishes_and_a_bad_file_is_refused_with_findings(
     is_problem(intake.post("/api/deployments", files=files), 403, "forbidden")
     designer = district.client("designer")
     assert designer.post("/api/deployments", files=files).status_code == 201
+    alone = designer.post("/api/deployments", files=files[:1])
+    is_problem(alone, 422, "invalid")
+    assert f"{ITEM}.bpmn" in {f["where"] for f in alone.json()["findings"]}
     bad = [*files, ("files", ("processes/services/steps/broken.bpmn", b"<not-bpmn/>"))]
     refused = designer.post("/api/deployments", files=bad)
     is_problem(refused, 422, "refused")

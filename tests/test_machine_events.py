@@ -184,8 +184,8 @@ STARTS: list[tuple[str, Callable[[Play], Any]]] = [
     ("sig", lambda p: p.deliver("signal", "sig")),
     ("timer PT1H", lambda p: p.later(hours=1)),
     ("when x > 5", lambda p: p.complete("set", {"x": 6})),
-    ("esc", lambda p: p.complete("esc")),
-    ("err", lambda p: p.complete("err")),
+    ("esc", lambda p: p.complete("do_esc")),
+    ("err", lambda p: p.complete("do_err")),
 ]
 
 
@@ -195,8 +195,8 @@ STARTS: list[tuple[str, Callable[[Play], Any]]] = [
 def test_event_sub_process(kind: str, go: Callable[[Play], Any], interrupting: bool, level: int) -> None:
     """Any start event, interrupting or not, at any depth: only the scope it lies in is ended."""
     extra = {
-        "esc": (user("esc"), throw("t", "esc"), flow("g", "esc", "t")),
-        "err": (user("err"), end("t", "err"), flow("g", "err", "t")),
+        "esc": (user("do_esc"), throw("t", "esc"), flow("g", "do_esc", "t")),
+        "err": (user("do_err"), end("t", "err"), flow("g", "do_err", "t")),
         "when x > 5": (user("set"), flow("g", "set")),
     }
     first = start("hs", kind, isInterrupting=str(interrupting).lower())

@@ -59,7 +59,7 @@ def act(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)
     office = identity.office(request)
     view = c.task_view(office, asker.actor, task_id)
     verb, _, path = form.get("_do").partition(":")
-    pairs = form.answers() + (_uploads(office, asker, form) if view.may_complete else [])
+    pairs = form.answers() + _uploads(office, asker, form)
     if verb == "remove":
         pairs = _without(pairs, path)
     answers = dict(forms.from_fields(view.form, pairs)) if view.form is not None else {}

@@ -67,6 +67,8 @@ class NodeBuilder:
         ident, kind = element.get("id", ""), local(element)
         if kind == "task":
             raise Problem("abstract_task")
+        triggers = self._triggers(element, kind)
+        called = _called(element) if kind == "callActivity" else None
         spec, given = self._spec(element), properties(element)
         return Node(
             id=ident,
@@ -81,7 +83,7 @@ class NodeBuilder:
             variable=getattr(spec, "variable", None) or None,
             distinct_from=tuple(given.get("distinct_from", "").split()),
             acts=tuple((verb, name) for verb in VERBS for name in given.get(verb, "").split()),
-            triggers=self._triggers(element, kind),
+            triggers=triggers,
             parallel=element.get("parallelMultiple") == "true",
             incoming=tuple(self.incoming[ident]),
             outgoing=tuple(self.outgoing[ident]),
@@ -93,7 +95,7 @@ class NodeBuilder:
             compensates=element.get("isForCompensation") == "true",
             loop=self._loop(element),
             inner=f"{self.key}/{ident}" if kind in SCOPES else None,
-            called=_called(element) if kind == "callActivity" else None,
+            called=called,
             condition=text_of(element, "activationCondition"),
             script=_text(getattr(spec, "script", None)),
             before=_text(getattr(spec, "prescript", None)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -98,7 +97,8 @@ def _scalar_faults(value: Any) -> Iterator[tuple[str, tuple[str, str]]]:
         elif _UNWRITABLE.search(value):
             yield "characters", _UNREADABLE
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+        # written so that it also holds for NaN, which compares with nothing
+        if not abs(value) <= MAX_NUMBER:
             yield "number", ("数字过大", "The number is too large")
     elif value is not None and not isinstance(value, bool):
         yield "type", _NO_JSON

@@ -50,7 +50,7 @@ _waiter = (
 )
 _by_waiter = sa.select(_instance).where(_instance.c.id == _waiter.scalar_subquery()).with_for_update()
 
-# The key, the clock and the open tasks in one statement: it runs once the instance is ours, so it sees what a rival did.
+# The key, the clock and the open tasks in one statement, run once the instance is ours: it sees what a rival did.
 _belongings = (
     sa.select(
         t.data_key.c.wrapped,
@@ -142,7 +142,9 @@ def wait_of(content: str) -> WaitRow:
 
 
 class CaseLocks(Reading):
-    """The locking half of a transaction."""
+    """The locking half of a transaction. ``locked`` is the case it holds (a verb locks one)."""
+
+    locked: Case | None = None
 
     def lock_case(self, case_id: UUID) -> Case:
         """Lock the case and read it. No rights are checked here.
@@ -232,7 +234,9 @@ class CaseLocks(Reading):
         found = self.execute(_performers, {"case": case_id, "elements": list(elements)}).scalars()
         return {account for account in found if account is not None}
 
-    def _locked(self, statement: sa.Select[Any], found_by: dict[str, Any], task_id: UUID | None) -> tuple[Case, Task | None]:
+    def _locked(
+        self, statement: sa.Select[Any], found_by: dict[str, Any], task_id: UUID | None
+    ) -> tuple[Case, Task | None]:
         row = self.execute(statement, found_by).one_or_none()
         if row is None:
             raise NotFound()
@@ -246,6 +250,7 @@ class CaseLocks(Reading):
         self._read_others(case)
         moments = [simulated(rows[0])] + ([case.last_at] if case.last_at else [])
         self._moment = max(moments)
+        self.locked = case
         return case, next((task for task in tasks if task.id == task_id), None)
 
     def _case(self, row: Row[Any], key: bytes) -> Case:
@@ -283,7 +288,7 @@ class CaseLocks(Reading):
                 case.incidents.append(incident_of(row, case.id))
             else:
                 case.waits.append(wait_of(row.content))
-        case.deadlines.sort(key=lambda each: each.id)
+        case.deadlines.sort(key=lambda each: each.id.int)
         case.waits.sort(key=lambda each: each.number)
 
 

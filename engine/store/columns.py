@@ -77,7 +77,7 @@ class DueMoment(Moment):
         return None if moment is None or moment >= FAR else moment
 
 
-class database_now(sa.sql.functions.FunctionElement[datetime]):  # noqa: N801 - reads as a function in statements
+class database_now(sa.sql.functions.FunctionElement[datetime]):
     """The database's clock at this statement (PostgreSQL's own ``now()`` stands still since the transaction began)."""
 
     type = Moment()

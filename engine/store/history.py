@@ -42,7 +42,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """What all events of one command share. ``release`` is hex, kept with the inputs only: the rest follows from them."""
+    """What all events of one command share. ``release`` (hex) is kept with the inputs only: the rest follows from them."""
 
     id: UUID
     recorded_at: datetime
@@ -69,8 +69,8 @@ def write(keys: Keys, key: bytes, head: Head, events: Sequence[Event], command: 
             salt = os.urandom(SALT_BYTES)
             commitment = commit(salt, event.values)
             kept[str(number)] = [salt.hex(), event.values]
-        row = _row(keys, head.stream, number, event, command, commitment)
-        row["previous"] = head.hash
+        row = _row(event, command, commitment)
+        row |= {"stream": head.stream, "number": number, "key_id": keys.chain_id, "previous": head.hash}
         row["hash"] = link(keys.chain, head.hash, canonical(row))
         head = replace(head, events=number, hash=row["hash"])
         rows.append(row)
@@ -83,13 +83,9 @@ def write(keys: Keys, key: bytes, head: Head, events: Sequence[Event], command: 
     return Written(rows=rows, values=values, head=head)
 
 
-def _row(
-    keys: Keys, stream: str, number: int, event: Event, command: Command, commitment: bytes | None
-) -> dict[str, Any]:
+def _row(event: Event, command: Command, commitment: bytes | None) -> dict[str, Any]:
     actor = event.actor
     return {
-        "stream": stream,
-        "number": number,
         "schema": SCHEMA,
         "semantics": command.semantics,
         "input": event.input,
@@ -112,7 +108,6 @@ def _row(
         "detail": plain_text(event.detail) if event.detail else None,
         "commitment": commitment,
         "state_digest": bytes.fromhex(event.state_digest) if event.state_digest else None,
-        "key_id": keys.chain_id,
     }
 
 

@@ -202,7 +202,9 @@ class Papers(Reading):
     def _link_attachments(self, case_id: UUID, account: UUID | None, digests: Sequence[str]) -> None:
         if digests:
             known = self._known_attachments(case_id, account, digests)
-            rows = [{"case_id": case_id, "attachment_id": known[digest]} for digest in sorted(set(digests) & known.keys())]
+            rows = [
+                {"case_id": case_id, "attachment_id": known[digest]} for digest in sorted(set(digests) & known.keys())
+            ]
             if rows:
                 self.execute(self._insert_or_leave(t.case_attachment), rows)
 
@@ -229,5 +231,3 @@ def _issued(paper: NewPaper, number: str | None) -> Event:
         scope=paper.scope,
         detail={"document": str(paper.id), "kind": paper.kind, "number": number, "template": paper.template_digest},
     )
-
-

@@ -52,11 +52,11 @@ class People(Reading):
         return account_of(row, self.execute(_posts.where(t.membership.c.account_id == row.id)).all())
 
     def set_memberships(self, account: UUID, memberships: Iterable[Membership]) -> None:
-        """Replace the posts of an account."""
+        """Replace the posts of an account; of two in the same role and scope the last counts."""
         self.execute(t.membership.delete().where(t.membership.c.account_id == account))
         rows = [
             {"account_id": account, "role": m.role, "scope": m.scope, "unit": m.unit, "post": m.post}
-            for m in memberships
+            for m in {(m.role, m.scope): m for m in memberships}.values()
         ]
         if rows:
             self.execute(t.membership.insert(), rows)

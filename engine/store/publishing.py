@@ -23,9 +23,8 @@ _number = sa.select(sa.func.max(t.publication.c.number))
 _latest = sa.select(t.publication).order_by(t.publication.c.number.desc()).limit(1)
 _artefact = sa.select(t.artefact.c.content).where(t.artefact.c.digest == sa.bindparam("digest"))
 _release = sa.select(t.release).where(t.release.c.digest == sa.bindparam("digest"))
-_versions = (
-    sa.select(t.version.c.kind, t.version.c.name, sa.func.max(t.version.c.version))
-    .group_by(t.version.c.kind, t.version.c.name)
+_versions = sa.select(t.version.c.kind, t.version.c.name, sa.func.max(t.version.c.version)).group_by(
+    t.version.c.kind, t.version.c.name
 )
 _PARTS = ("root", "processes", "forms", "decisions", "papers", "notices", "registers", "semantics")
 _LOCK = "publication:"

@@ -117,7 +117,7 @@ class Reading:
         return answers
 
     def attachment(self, actor: Actor, digest: str) -> Attachment:
-        """A file (``sha256:<hex>``) the actor uploaded, or that belongs to a case the actor may see. Raises NotFound."""
+        """A file (``sha256:<hex>``) the actor uploaded, or of a case the actor may see. Raises NotFound."""
         in_case = (
             sa.select(t.case_attachment.c.attachment_id)
             .join(t.process_instance, t.process_instance.c.id == t.case_attachment.c.case_id)
@@ -137,12 +137,13 @@ class Reading:
     def unfinished(self) -> int:
         """How many jobs and messages still wait to be done."""
         waiting = [
-            sa.select(sa.func.count()).where(queue.c.status == "waiting").scalar_subquery() for queue in (t.job, t.outbox)
+            sa.select(sa.func.count()).where(queue.c.status == "waiting").scalar_subquery()
+            for queue in (t.job, t.outbox)
         ]
         return int(self.execute(sa.select(waiting[0] + waiting[1])).scalar_one())
 
     def tally(self) -> Mapping[str, Any]:
-        """Counts of recorded effects by two independent ways, for whoever checks that nothing was lost or done twice."""
+        """Recorded effects counted in two independent ways, to check that none was lost or done twice."""
         kinds = ("task.completed", "document.issued", "notice.queued")
         found = dict(self.execute(_EVENTS_OF, {"kinds": kinds}).tuples().all())
         rows = self.execute(_EFFECTS).one()._mapping

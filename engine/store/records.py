@@ -239,8 +239,8 @@ class Changes:
     milestone: str | None = None
     title: str | None = None
     summary: Mapping[str, JSON] | None = None
-    wake_at: datetime | None | Keep = KEEP
-    due_at: datetime | None | Keep = KEEP
+    wake_at: datetime | Keep | None = KEEP
+    due_at: datetime | Keep | None = KEEP
     opened: tuple[NewTask, ...] = ()
     closed: tuple[ClosedTask, ...] = ()
     claims: tuple[ClaimChange, ...] = ()

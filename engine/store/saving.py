@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -28,7 +28,6 @@ from engine.store.records import (
     DeadlineRow,
     Incident,
     NewIncident,
-    NewPaper,
     NewTask,
     Task,
     WaitRow,
@@ -39,18 +38,20 @@ _bind = sa.bindparam
 _close_task = (
     t.task.update()
     .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
-    .values(status=_bind("to"), closed_at=_bind("at"), closed_by=_bind("by"), closed_name=_bind("name"))
+    .values(status=_bind("to"), closed_at=_bind("at"), closed_by=_bind("by"), closed_name=_bind("who"))
 )
 _claim_task = (
     t.task.update()
     .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
-    .values(claimed_by=_bind("by"), claimed_name=_bind("name"), claimed_at=_bind("at"))
+    .values(claimed_by=_bind("by"), claimed_name=_bind("who"), claimed_at=_bind("at"))
 )
 _due_tasks = (
     t.task.update().where(t.task.c.case_id == _bind("case"), t.task.c.status == "open").values(due_at=_bind("due"))
 )
 _drop_drafts = t.draft.delete().where(t.draft.c.task_id == _bind("task"))
-_drop_wait = t.subscription.delete().where(t.subscription.c.case_id == _bind("case"), t.subscription.c.number == _bind("n"))
+_drop_wait = t.subscription.delete().where(
+    t.subscription.c.case_id == _bind("case"), t.subscription.c.number == _bind("n")
+)
 _close_incident = t.incident.update().where(t.incident.c.id == _bind("incident")).values(closed_at=_bind("at"))
 _move_deadline = (
     t.deadline.update()
@@ -113,7 +114,7 @@ class Saving(CaseLocks, Papers):
     def _close_tasks(self, case: Case, closed: Sequence[ClosedTask]) -> None:
         if not closed:
             return
-        rows = [{"task": c.id, "to": c.status.value, "at": c.at, "by": c.by, "name": c.name} for c in closed]
+        rows = [{"task": c.id, "to": c.status.value, "at": c.at, "by": c.by, "who": c.name} for c in closed]
         self._each(_close_task, rows)
         gone = {c.id for c in closed}
         drafted = [{"task": number} for number in gone & case.drafts]
@@ -123,7 +124,7 @@ class Saving(CaseLocks, Papers):
 
     def _claim_tasks(self, case: Case, claims: Sequence[ClaimChange]) -> None:
         for claim in claims:
-            self._each(_claim_task, [{"task": claim.id, "by": claim.by, "name": claim.name, "at": claim.at}])
+            self._each(_claim_task, [{"task": claim.id, "by": claim.by, "who": claim.name, "at": claim.at}])
             case.tasks = [
                 replace(task, claimed_by=claim.by, claimed_name=claim.name, claimed_at=claim.at)
                 if task.id == claim.id

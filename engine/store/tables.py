@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String
-from sqlalchemy import Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
 
 from engine.store.columns import DueMoment, Moment
 
@@ -18,7 +30,6 @@ metadata = sa.MetaData(
         "ix": "%(table_name)s_%(column_0_N_name)s_ix",
     }
 )
-
 
 
 def _case(*, primary_key: bool = False, nullable: bool = False) -> Column[Any]:

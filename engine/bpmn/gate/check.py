@@ -10,6 +10,7 @@ from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
 from engine.bpmn.gate.sentences import finding
 from engine.bpmn.gate.shape import check_compensation, check_shape
+from engine.bpmn.gate.tables import check_tables, decided
 from engine.bpmn.gate.variables import check_variables
 from engine.bpmn.reader import read_xml, tag
 from engine.errors import Finding, Invalid, Refused
@@ -26,7 +27,7 @@ def check(library: Library) -> list[Finding]:
     registers = _registers(library, found)
     drawings = _drawings(library, found)
     started = frozenset(kind for drawing in drawings for kind in drawing.started())
-    world = World(library=library, registers=registers, started=started)
+    world = World(library=library, registers=registers, started=started, decided=decided(library))
     processes = _compiled(library, drawings, found)
     for drawing in drawings:
         found += check_drawing(drawing, world)
@@ -36,6 +37,7 @@ def check(library: Library) -> list[Finding]:
         found += check_compensation(process, processes)
         found += _calls(process, processes, {drawing.key for drawing in drawings})
     found += _items(world, drawings)
+    found += check_tables(library)
     found += _forms(library)
     found += _templates(library)
     unique = {(each.where, each.rule, each.en): each for each in found}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from threading import Lock
@@ -36,11 +36,12 @@ _NAMESPACE = re.compile(r"\{http[^}]*\}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """What diagrams may refer to: the library's files, its registers, and the deadlines that some process starts."""
+    """What diagrams may refer to: files, registers, deadlines that some process starts, outputs of each decision."""
 
     library: Library
     registers: Registers | None
     started: frozenset[str]
+    decided: Mapping[str, frozenset[str]]
 
     def column(self, register: str) -> set[str] | None:
         """The keys of a register; None where it cannot be read, so that nothing is blamed twice."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 
 from engine.bpmn import timers
 from engine.bpmn.definition import Node, Process, Scope, Trigger
 from engine.bpmn.expressions import ExpressionError, assigned, names, problems
+from engine.bpmn.expressions.syntax import Mode
 from engine.bpmn.gate.drawing import World
 from engine.bpmn.gate.sentences import expression, finding
 from engine.bpmn.gate.shape import reach
@@ -19,34 +21,47 @@ from engine.errors import Finding
 
 _BARE_TIME = re.compile(r"^(R\d*/|P\d|PT\d|\d{4}-\d\d)")
 _SPLITS = ("parallelGateway", "inclusiveGateway", "complexGateway")
-Processes = Mapping[str, Process]
 
 
-def check_variables(process: Process, processes: Processes, world: World) -> Iterator[Finding]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Around:
+    """The other processes by key, and the rest of the library."""
+
+    processes: Mapping[str, Process]
+    world: World
+
+
+def check_variables(process: Process, processes: Mapping[str, Process], world: World) -> Iterator[Finding]:
     """Expressions, names, timers, inputs and outputs of one process."""
-    known = _known(process, processes)
+    around = _Around(processes=processes, world=world)
+    known = _known(process, around)
     for scope in process.scopes.values():
         for node in scope.nodes.values():
-            for text in _expressions(node, process, world):
-                yield from _expression(process.file, node.id, text, known | _local(node))
-            for text in filter(None, (node.script, node.before, node.after)):
-                yield from _script(process.file, node.id, text, known)
-            for trigger in node.triggers:
-                if trigger.kind == "timer" and trigger.text:
-                    yield from _timer(process.file, node.id, trigger, known, world)
-            if node.loop and node.loop.items and node.loop.items not in known:
-                yield finding(process.file, node.id, "name_unset", node.loop.items)
-            yield from _call(process, node, processes, known)
-        yield from _collisions(process, scope, processes)
+            yield from _node(process, node, known, world)
+            yield from _call(process, node, around, known)
+        yield from _collisions(process, scope, around)
     title = process.properties.get("title")
     if title:
-        yield from _expression(process.file, process.key, title, known)
+        yield from _text(process.file, process.key, title, known, "eval")
     for name in process.outputs:
         if name not in known:
             yield finding(process.file, process.key, "output_unset", name)
 
 
-def _expressions(node: Node, process: Process, world: World) -> Iterator[str]:
+def _node(process: Process, node: Node, known: set[str], world: World) -> Iterator[Finding]:
+    file, seen = process.file, known | _local(node)
+    for text in _expressions(node, world):
+        yield from _text(file, node.id, text, seen, "eval")
+    for text in filter(None, (node.script, node.before, node.after)):
+        yield from _text(file, node.id, text, seen, "exec")
+    for trigger in node.triggers:
+        if trigger.kind == "timer" and trigger.text:
+            yield from _timer(file, node.id, trigger, known, world)
+    if node.loop and node.loop.items and node.loop.items not in known:
+        yield finding(file, node.id, "name_unset", node.loop.items)
+
+
+def _expressions(node: Node, world: World) -> Iterator[str]:
     yield from (flow.condition for flow in node.outgoing if flow.condition)
     yield from filter(None, (node.condition,))
     for trigger in node.triggers:
@@ -64,15 +79,8 @@ def _expressions(node: Node, process: Process, world: World) -> Iterator[str]:
             yield from filter(None, (world.row("notices", name).get("to"),))
 
 
-def _expression(file: str, element: str, text: str, known: set[str]) -> Iterator[Finding]:
-    found = problems(text, "eval", ())
-    yield from (expression(file, element, error) for error in found)
-    if not found:
-        yield from _unset(file, element, names(text) - known)
-
-
-def _script(file: str, element: str, text: str, known: set[str]) -> Iterator[Finding]:
-    found = problems(text, "exec", ())
+def _text(file: str, element: str, text: str, known: set[str], mode: Mode) -> Iterator[Finding]:
+    found = problems(text, mode, ())
     yield from (expression(file, element, error) for error in found)
     if not found:
         yield from _unset(file, element, names(text) - known)
@@ -95,7 +103,7 @@ def _timer(file: str, element: str, trigger: Trigger, known: set[str], world: Wo
     elif _BARE_TIME.match(text):
         yield finding(file, element, "timer_unquoted")
     else:
-        found = list(_expression(file, element, text, known))
+        found = list(_text(file, element, text, known, "eval"))
         yield from found or _moment(file, element, trigger)
 
 
@@ -110,8 +118,8 @@ def _moment(file: str, element: str, trigger: Trigger) -> Iterator[Finding]:
         yield finding(file, element, "timer_invalid")
 
 
-def _call(process: Process, node: Node, processes: Processes, known: set[str]) -> Iterator[Finding]:
-    called = processes.get(node.called or "")
+def _call(process: Process, node: Node, around: _Around, known: set[str]) -> Iterator[Finding]:
+    called = around.processes.get(node.called or "")
     if called is None:
         return
     if not called.inputs and not called.outputs:
@@ -121,13 +129,13 @@ def _call(process: Process, node: Node, processes: Processes, known: set[str]) -
             yield finding(process.file, node.id, "input_unset", name)
 
 
-def _known(process: Process, processes: Processes) -> set[str]:
+def _known(process: Process, around: _Around) -> set[str]:
     """Every variable that something in this process may have set."""
     known = set(process.inputs) | ({"item"} if process.properties.get("item") else set())
     for scope in process.scopes.values():
         known |= set(scope.data_objects)
         for node in scope.nodes.values():
-            known |= _own(node, processes) | _local(node)
+            known |= _own(node, around) | _local(node)
     return known
 
 
@@ -136,7 +144,7 @@ def _local(node: Node) -> set[str]:
     return {"loopCounter"} | ({node.loop.item} if node.loop.item else set()) if node.loop else set()
 
 
-def _own(node: Node, processes: Processes) -> set[str]:
+def _own(node: Node, around: _Around) -> set[str]:
     """The variables this one node sets."""
     found = {node.variable or "", *(target for _, target in node.outputs)}
     for text in filter(None, (node.script, node.before, node.after)):
@@ -150,32 +158,28 @@ def _own(node: Node, processes: Processes) -> set[str]:
     if node.operation:
         found.add(node.operation.result)
     if node.decision is not None:
-        found |= _decided(node)
-    called = processes.get(node.called or "")
+        found |= around.world.decided.get(node.decision.id, frozenset())
+    called = around.processes.get(node.called or "")
     return (found | set(called.outputs if called else ())) - {""}
 
 
-def _decided(node: Node) -> set[str]:
-    return {str(output.name) for output in node.decision.engine.decision_table.outputs}
-
-
-def _writes(process: Process, node: Node, processes: Processes) -> set[str]:
+def _writes(process: Process, node: Node, around: _Around) -> set[str]:
     """What the node sets, with everything inside it."""
-    found = _own(node, processes)
+    found = _own(node, around)
     inner = process.scopes.get(node.inner or "")
     if inner is None:
         return found
-    inside: set[str] = set().union(*(_writes(process, each, processes) for each in inner.nodes.values()))
+    inside: set[str] = set().union(*(_writes(process, each, around) for each in inner.nodes.values()))
     return found | (inside - set(inner.data_objects))
 
 
-def _collisions(process: Process, scope: Scope, processes: Processes) -> Iterator[Finding]:
+def _collisions(process: Process, scope: Scope, around: _Around) -> Iterator[Finding]:
     for node in scope.nodes.values():
         branches = _branches(scope, node)
         told: set[str] = set()
         for one, two in combinations(range(len(branches)), 2):
             mine, theirs = branches[one] - branches[two], branches[two] - branches[one]
-            both = _all_writes(process, scope, mine, processes) & _all_writes(process, scope, theirs, processes)
+            both = _all_writes(process, scope, mine, around) & _all_writes(process, scope, theirs, around)
             told |= both
         yield from (finding(process.file, node.id, "parallel_write", name) for name in sorted(told))
 
@@ -191,5 +195,5 @@ def _branches(scope: Scope, node: Node) -> list[set[str]]:
     return []
 
 
-def _all_writes(process: Process, scope: Scope, idents: set[str], processes: Processes) -> set[str]:
-    return set().union(*(_writes(process, scope.nodes[ident], processes) for ident in idents))
+def _all_writes(process: Process, scope: Scope, idents: set[str], around: _Around) -> set[str]:
+    return set().union(*(_writes(process, scope.nodes[ident], around) for ident in idents))

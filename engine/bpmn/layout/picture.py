@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.bpmn.layout.grid import Grid, place
-from engine.bpmn.layout.plane import Plane
+from engine.bpmn.layout.plane import BOUNDARY, Plane
 from engine.bpmn.layout.routes import Route, Router, Routes, Track
 from engine.bpmn.reader import local
 
@@ -124,7 +124,7 @@ class _Draughtsman:
             return
         x, y, width, height = self.made.boxes[host]
         for number, event in enumerate(events):
-            self.made.boxes[event.get("id")] = (x + width - 32 - number * 46, y + height - 18, 36, 36)
+            self.made.boxes[event.get("id")] = (x + width - 50 - number * BOUNDARY, y + height - 18, 36, 36)
 
     def _x(self, track: Track) -> float:
         return self.gutter_x[track.at] + TRACK * track.lane

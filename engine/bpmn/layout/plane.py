@@ -10,6 +10,8 @@ from engine.bpmn.nodes import FLOW_NODES, SCOPES
 from engine.bpmn.reader import local, tag
 
 ARTEFACTS = ("textAnnotation", "dataObjectReference", "dataStoreReference")
+BOUNDARY = 46
+"""Room along an activity's lower side for one boundary event."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +57,9 @@ class Plane:
             return self.inner[ident]
         if kind.endswith("Event"):
             return 36, 36
-        return (50, 50) if kind.endswith("Gateway") else (100, 80)
+        if kind.endswith("Gateway"):
+            return 50, 50
+        return max(100, 14 + BOUNDARY * len(self.boundary.get(ident, ()))), 80
 
     @property
     def outgoing(self) -> dict[str, list[Edge]]:

@@ -163,7 +163,8 @@ class Router:
     def _fall(self, edge: Edge) -> Route:
         grid = self.grid
         row, column, target = grid.row[edge.host], grid.column[edge.host], grid.column[edge.target]
-        channel = self._channel(row + 1, column - 0.4, target - 0.5)
+        ahead = target - 0.5 > column
+        channel = self._channel(row + 1, column - SIDE if ahead else column + SIDE, target - 0.5)
         gutter = self._gutter(target, row + 0.5, grid.row[edge.target])
         return Route(edge=edge, shape="fall", tracks=(channel, gutter))
 

@@ -1,0 +1,77 @@
+"""The same request twice gives one effect and one answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from engine.errors import KeyReused
+from engine.model import JSON, Actor, Once
+from engine.store import tables as t
+from engine.store.papers import Papers
+from engine.store.vault import seal_json, unseal_json
+
+KEPT = timedelta(days=7)
+_SYSTEM = UUID(int=0)
+_this = (
+    (t.idempotency.c.account == sa.bindparam("who"))
+    & (t.idempotency.c.route == sa.bindparam("path"))
+    & (t.idempotency.c.key == sa.bindparam("once"))
+)
+_find = sa.select(t.idempotency.c.digest, t.idempotency.c.sealed, t.idempotency.c.expires_at).where(_this)
+_answer = t.idempotency.update().where(_this).values(sealed=sa.bindparam("answer"))
+_renew = (
+    t.idempotency.update()
+    .where(_this)
+    .values(digest=sa.bindparam("body"), sealed=None, expires_at=sa.bindparam("until"))
+)
+
+
+class OnceOnly(Papers):
+    """Idempotency keys and message ids, written in the verb's own transaction."""
+
+    def recall(self, actor: Actor, once: Once) -> JSON | None:
+        """The answer given before under this key; None: go on, and call ``remember`` at the end.
+
+        A rival with the same key waits here until the first has committed or rolled back.
+
+        Raises:
+            KeyReused: the key came with another request.
+        """
+        now = self.now()
+        row = {
+            "account": actor.account or _SYSTEM,
+            "route": once.route,
+            "key": once.key,
+            "digest": once.digest,
+            "expires_at": now + KEPT,
+        }
+        if self.execute(self._insert_or_leave(t.idempotency), row).rowcount == 1:
+            return None
+        found = self.execute(_find, self._where(actor, once)).one()
+        if found.expires_at <= now or found.sealed is None:
+            self.execute(_renew, {**self._where(actor, once), "body": once.digest, "until": now + KEPT})
+            return None
+        if found.digest != once.digest:
+            raise KeyReused(route=once.route)
+        answer: JSON = unseal_json(self.keys.sealing, self._purpose(actor, once), found.sealed)
+        return answer
+
+    def remember(self, actor: Actor, once: Once, answer: JSON) -> None:
+        """Keep the answer of this request, sealed, for a week."""
+        sealed = seal_json(self.keys.sealing, self._purpose(actor, once), answer)
+        self.execute(_answer, {**self._where(actor, once), "answer": sealed})
+
+    def take_message(self, sender: str, message_id: str) -> bool:
+        """Take a message of this sender and id; False: it was taken before."""
+        row = {"sender": sender, "id": message_id, "taken_at": self.now()}
+        return self.execute(self._insert_or_leave(t.message), row).rowcount == 1
+
+    def _where(self, actor: Actor, once: Once) -> dict[str, Any]:
+        return {"who": actor.account or _SYSTEM, "path": once.route, "once": once.key}
+
+    def _purpose(self, actor: Actor, once: Once) -> str:
+        return f"answer:{actor.account or _SYSTEM}:{once.route}:{once.key}"

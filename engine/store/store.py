@@ -1,0 +1,125 @@
+"""The door to the database: opens transactions and readings, and caches what never changes once written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.engine import Engine
+
+from engine.model import Actor, Release
+from engine.store import migrating, points, publishing, streams
+from engine.store.database import open_engine, snapshot, writing
+from engine.store.reading import Reading
+from engine.store.records import Publication
+from engine.store.transaction import Transaction
+from engine.store.vault import Keys
+
+T = TypeVar("T")
+_ARTEFACT_BYTES = 64 * 1024 * 1024
+
+
+class Store:
+    """A database of Sanwei. One per process; safe to share between threads."""
+
+    def __init__(self, engine: Engine, keys: Keys) -> None:
+        self.engine = engine
+        self._keys = keys
+        self._places: set[tuple[str, str]] = set()
+        self._releases: dict[str, Release] = {}
+        self._artefacts: dict[str, bytes] = {}
+        self._artefact_bytes = 0
+        self._publication: Publication | None = None
+        self._lock = Lock()
+
+    @classmethod
+    def open(cls, url: str, keys: Keys, *, echo: bool = False, pool_size: int = 10) -> Store:
+        """A store on ``sqlite:///…`` or ``postgresql+psycopg://…``; nothing is connected yet."""
+        return cls(open_engine(url, echo=echo, pool_size=pool_size), keys)
+
+    def close(self) -> None:
+        """Close all connections that lie idle in the pool."""
+        self.engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the tables to this program's version; nothing where they are."""
+        migrating.migrate(self.engine)
+
+    def ready(self) -> bool:
+        """Is the database there, and are its tables of this program's version?"""
+        return migrating.is_current(self.engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A write transaction: commits at the end of the block, rolls back on any exception.
+
+        The only commit of the project.
+
+        Raises:
+            DatabaseBusy: a lock was not given in time or the database is away; nothing has been written.
+        """
+        with writing(self.engine) as connection:
+            tx = Transaction(connection, self._keys, self._places, self._releases)
+            yield tx
+            points.reached("before_commit")
+            connection.commit()
+            points.reached("after_commit")
+            tx.committed()
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Queries on one snapshot of the database. Raises DatabaseBusy."""
+        with snapshot(self.engine) as connection:
+            yield Reading(connection, self._keys)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys, for whoever verifies."""
+        return self._keys
+
+    # -- what never changes under its name
+    def publication(self) -> Publication | None:
+        """The publication in force, None before the first. Only its number is asked for each time."""
+        with self.reading() as reading:
+            number = publishing.latest_number(reading)
+            if self._publication is None or self._publication.number != number:
+                self._publication = publishing.read_publication(reading)
+            return self._publication
+
+    def artefact(self, digest: str) -> bytes:
+        """The bytes of a SHA-256 (hex). Raises NotFound."""
+        known = self._artefacts.get(digest)
+        if known is not None:
+            return known
+        content = self._read(lambda reading: publishing.read_artefact(reading, digest))
+        with self._lock:
+            if self._artefact_bytes + len(content) <= _ARTEFACT_BYTES and digest not in self._artefacts:
+                self._artefacts[digest] = content
+                self._artefact_bytes += len(content)
+        return content
+
+    def release(self, digest: str) -> Release:
+        """The release of a digest. Raises NotFound."""
+        known = self._releases.get(digest)
+        if known is None:
+            known = self._read(lambda reading: publishing.read_release(reading, digest))
+            self._releases[digest] = known
+        return known
+
+    def _read(self, read: Callable[[Reading], T]) -> T:
+        with self.reading() as reading:
+            return read(reading)
+
+    # -- what is recorded beside the verbs
+    def record_refusal(self, actor: Actor, case_id: UUID | None, verb: str, reason: str, input_digest: str) -> None:
+        """Record a refused attempt in a transaction of its own, after the rollback: no values, skipped by replay."""
+        with self.transaction() as tx:
+            streams.refuse(tx, actor, case_id, streams.refusal(actor, verb, reason, input_digest))
+
+    def record_access(self, actor: Actor, case_id: UUID, what: str) -> None:
+        """Record that somebody read a case (``what``: case, task, history, document); the case is not locked."""
+        with self.transaction() as tx:
+            streams.record_access(tx, actor, case_id, what)
