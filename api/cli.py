@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from api import server
 from api.accounts import DEMO_PASSWORD, demo_accounts
@@ -34,6 +34,7 @@ from engine.store.verify import verify as verify_store
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     # A traceback with local variables would show case data.
     pretty_exceptions_enable=False,
     help="Sanwei 三位: a district government's processes, drawn as BPMN, executed, and provable afterwards.",
@@ -168,9 +169,9 @@ def publish() -> None:
 @app.command()
 def registers() -> None:
     """List the tables with their counts of rows."""
-    table = Table("register", "rows", "columns")
+    table = Table("register", "rows", "sha256")
     for name, one in sorted(read_registers(commands.read_library(home(Path.cwd()))).tables.items()):
-        table.add_row(name, str(len(one.rows)), ", ".join(one.columns))
+        table.add_row(name, str(len(one.rows)), one.digest[:16])
     out.print(table)
 
 
@@ -220,7 +221,13 @@ def _print_accounts(made: bool) -> None:
     if not made:
         out.print("There are accounts already")
         return
-    table = Table("account", "岗位", "role", "scope", title=f"Demo accounts, all with the password {DEMO_PASSWORD}")
+    table = Table(
+        "account",
+        "岗位",
+        "role",
+        Column("scope", overflow="fold"),
+        title=f"Demo accounts, all with the password {DEMO_PASSWORD}",
+    )
     for account in demo_accounts():
         for post in account.memberships:
             table.add_row(account.name, account.display_name, post.role, post.scope)

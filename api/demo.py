@@ -136,11 +136,8 @@ def drive(district: District, *, cases: int, seed: int, on_case: Callable[[], No
     """
     began = time.monotonic()
     random, summary = Random(seed), Summary()  # noqa: S311 (a repeatable choice of ways, no secret)
-    items = [
-        row
-        for row in _counter(district, random).get("/api/process-definitions")["process_definitions"]
-        if row["startable"]
-    ]
+    published = _counter(district, random).get("/api/process-definitions")["process_definitions"]
+    items = [row for row in published if row["startable"] and row["item"]]
     for number in range(cases if items else 0):
         _Walk(district, items[number % len(items)], random, summary).to_the_end()
         on_case()

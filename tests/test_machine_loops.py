@@ -97,12 +97,16 @@ DMN = """<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d
 <outputEntry id="b"><text>"high"</text></outputEntry></rule>
 <rule id="r2"><inputEntry id="c"><text>{other}</text></inputEntry>
 <outputEntry id="d2"><text>"low"</text></outputEntry></rule></decisionTable></decision></definitions>"""
-RULE = element("businessRuleTask", "rule", extensions("<spiffworkflow:calledDecisionId>rate</spiffworkflow:calledDecisionId>"))
+RULE = element(
+    "businessRuleTask", "rule", extensions("<spiffworkflow:calledDecisionId>rate</spiffworkflow:calledDecisionId>")
+)
 
 
 def decided(policy: str, other: str, x: int) -> Play:
     table = DMN.format(policy=policy, other=other).encode()
-    return Play(start(), RULE, user("z"), flow("s", "rule", "z"), data={"x": x}, decisions={"rate": table, "more": b"<x/>"})
+    return Play(
+        start(), RULE, user("z"), flow("s", "rule", "z"), data={"x": x}, decisions={"rate": table, "more": b"<x/>"}
+    )
 
 
 def test_a_decision_writes_its_outputs() -> None:
@@ -205,7 +209,13 @@ def test_the_compiler_refuses_and_names_the_element(rule: str, ident: str, body:
 
 
 def test_all_refusals_of_a_file_come_at_once() -> None:
-    body = (start(), element("task", "t1"), element("task", "t2"), element("receiveTask", "r"), flow("s", "t1", "nowhere"))
+    body = (
+        start(),
+        element("task", "t1"),
+        element("task", "t2"),
+        element("receiveTask", "r"),
+        flow("s", "t1", "nowhere"),
+    )
     with pytest.raises(Refused) as caught:
         Play(*body)
     assert sorted(f.where.rpartition("#")[2] for f in caught.value.findings) == ["r", "t1", "t1_nowhere", "t2"]

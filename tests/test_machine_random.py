@@ -13,7 +13,22 @@ from pathlib import Path
 import pytest
 
 from engine import bpmn
-from tests.diagrams import T0, Play, boundary, catch, definition, element, end, flow, handler, process, script, start, sub, user
+from tests.diagrams import (
+    T0,
+    Play,
+    boundary,
+    catch,
+    definition,
+    element,
+    end,
+    flow,
+    handler,
+    process,
+    script,
+    start,
+    sub,
+    user,
+)
 
 Block = tuple[str, str, str]
 TIMES = (
@@ -101,7 +116,9 @@ def test_a_random_diagram_is_never_stuck(seed: int) -> None:
             break
         moves = [lambda: p.later(hours=1)] if p.due else []
         moves += [
-            lambda pick=pick, w=w: p.complete(w.element.rpartition("/")[2], {"n": maker.random.randrange(9)}, _nth(p, w))
+            lambda pick=pick, w=w: p.complete(
+                w.element.rpartition("/")[2], {"n": maker.random.randrange(9)}, _nth(p, w)
+            )
             for pick, w in enumerate(p.step.work)
         ]
         for kind, name in sorted({(x.kind, x.name) for x in p.step.waits if x.kind in ("message", "signal")}):

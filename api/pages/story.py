@@ -11,6 +11,7 @@ from typing import Any
 from api.pages.screen import when
 from api.pages.texts import drawn, happened
 from api.settings import Language
+from engine import errors
 from engine.store import HistoryRow
 
 # What a derived event's detail names, for a few words behind its kind.
@@ -48,7 +49,7 @@ def _entry(rows: list[HistoryRow], names: Mapping[str, str], language: Language)
     if first.element_name:
         title = f"{first.element_name} · {title}"
     elif first.kind == "attempt.refused":
-        title = f"{title} ({first.detail.get('reason', '')})"
+        title = f"{title}: {_reason(str(first.detail.get('reason', '')), language)}"
     steps = dict.fromkeys(_step(row, names, language) for row in rows if row is not first)
     person = first.actor is not None and first.actor.account is not None
     return Entry(
@@ -61,6 +62,14 @@ def _entry(rows: list[HistoryRow], names: Mapping[str, str], language: Language)
     )
 
 
+def _reason(name: str, language: Language) -> str:
+    """Why an attempt was refused: the error's own sentence; history keeps its name only."""
+    error = getattr(errors, name, None)
+    if not (isinstance(error, type) and issubclass(error, errors.SanweiError)):
+        return name
+    return error.zh if language == "zh" else (error.__doc__ or name).partition(".")[0].partition(":")[0]
+
+
 def _who(row: HistoryRow) -> str:
     actor = row.actor
     return " · ".join(part for part in (actor.name, actor.post, actor.unit) if part) if actor else ""
@@ -70,7 +79,9 @@ def _step(row: HistoryRow, names: Mapping[str, str], language: Language) -> str:
     title = happened(row.kind, language)
     if title is None:
         return ""
-    return f"{title}: {named}" if (named := _named(row.detail, names, language)) else title
+    number = row.detail.get("number") if row.kind == "document.issued" else ""
+    named = " ".join(part for part in (_named(row.detail, names, language), str(number or "")) if part)
+    return f"{title}: {named}" if named else title
 
 
 def _named(detail: Mapping[str, Any], names: Mapping[str, str], language: Language) -> str:

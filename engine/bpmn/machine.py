@@ -46,14 +46,14 @@ class Machine:
             token = state.tokens.get(state.ready.popleft())
             if token is None or token.state != "ready":
                 continue
-            if state.spent >= LIMIT:
-                raise Exhausted("budget_exhausted")
             if len(state.tokens) > TOKENS:
                 raise Exhausted("too_many_tokens")
             state.spent += 1
             budget -= 1
             self.guarded(token, lambda token=token: self.enter(token, self.node(token)))  # type: ignore[misc]
             self.settle()
+            if state.spent >= LIMIT and self.live():
+                raise Exhausted("budget_exhausted")
         return budget
 
     def settle(self) -> None:

@@ -80,7 +80,6 @@ class NodeBuilder:
             properties=given,
             lane=self.lane or self.around.lane_of.get(ident),
             form=given.get("formJsonSchemaFilename") or None,
-            variable=getattr(spec, "variable", None) or None,
             distinct_from=tuple(given.get("distinct_from", "").split()),
             acts=tuple((verb, name) for verb in VERBS for name in given.get(verb, "").split()),
             triggers=triggers,
@@ -97,16 +96,24 @@ class NodeBuilder:
             inner=f"{self.key}/{ident}" if kind in SCOPES else None,
             called=called,
             condition=text_of(element, "activationCondition"),
-            script=_text(getattr(spec, "script", None)),
-            before=_text(getattr(spec, "prescript", None)),
-            after=_text(getattr(spec, "postscript", None)),
-            operation=_operation(spec),
-            decision=self._decision(element, spec) if kind == "businessRuleTask" else None,
+            **self._behaviour(element, spec),
             inputs=self._associations(element, "dataInputAssociation"),
             outputs=self._associations(element, "dataOutputAssociation"),
             start_quantity=_quantity(element, "startQuantity"),
             completion_quantity=_quantity(element, "completionQuantity"),
         )
+
+    @staticmethod
+    def _behaviour(element: Any, spec: Any) -> dict[str, Any]:
+        """What the library has read of scripts, answers, connectors and decisions."""
+        return {
+            "variable": getattr(spec, "variable", None) or None,
+            "script": _text(getattr(spec, "script", None)),
+            "before": _text(getattr(spec, "prescript", None)),
+            "after": _text(getattr(spec, "postscript", None)),
+            "operation": _operation(spec),
+            "decision": _decision(element, spec),
+        }
 
     def _spec(self, element: Any) -> Any:
         """The library's own reading of the node."""
@@ -120,9 +127,6 @@ class NodeBuilder:
         if spec is None:
             raise Problem("not_supported", local(element))
         return spec
-
-    def _decision(self, element: Any, spec: Any) -> Decision:
-        return Decision(extension(element, "calledDecisionId") or "", spec.dmnEngine)
 
     def _triggers(self, element: Any, kind: str) -> tuple[Trigger, ...]:
         if kind in EVENTS:
@@ -233,3 +237,9 @@ def _operation(spec: Any) -> Operation | None:
         return None
     parameters = tuple((ident, each["value"]) for ident, each in spec.operation_params.items())
     return Operation(name=name, parameters=parameters, result=spec.result_variable)
+
+
+def _decision(element: Any, spec: Any) -> Decision | None:
+    if local(element) != "businessRuleTask":
+        return None
+    return Decision(extension(element, "calledDecisionId") or "", spec.dmnEngine)

@@ -240,7 +240,7 @@ class Record:
     def _title(self, step: Step) -> str | None:
         """The case's title where it changed; an expression that fails for now keeps the old one."""
         text = self.definition.processes[self.release.root].properties.get("title")
-        if not text or not any(e.kind == "variables.written" for e in step.entries):
+        if not text or not any(expressions.names(text) & e.values.keys() for e in step.entries if e.values):
             return None
         try:
             title = str(expressions.evaluate(text, bpmn.read(self.definition, step.state)))[:200]

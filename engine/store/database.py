@@ -41,10 +41,7 @@ def open_engine(url: str, *, echo: bool, pool_size: int) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     arguments = {"options": _POSTGRESQL_OPTIONS, "prepare_threshold": 2}
-    engine = sa.create_engine(address, connect_args=arguments, pool_pre_ping=False, pool_recycle=1800, **pool, **common)
-    # One statement for all events of a command: the guard of the chain then checks them together.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
-    return engine
+    return sa.create_engine(address, connect_args=arguments, pool_recycle=1800, **pool, **common)
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -42,7 +42,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """What all events of one command share. ``release`` (hex) is kept with the inputs only: the rest follows from them."""
+    """What all events of one command share. ``release`` (hex) is kept with the inputs only."""
 
     id: UUID
     recorded_at: datetime
@@ -145,6 +145,15 @@ def canonical(row: Mapping[str, Any]) -> bytes:
         row["key_id"],
     ]
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as PostgreSQL's ``json_populate_recordset`` reads them."""
+    return json.dumps([{k: v for k, v in row.items() if v is not None} for row in rows], default=_column_text)
+
+
+def _column_text(value: Any) -> str:
+    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
 def unseal_values(key: bytes, stream: str, first: int, sealed: bytes) -> dict[int, tuple[bytes, JSON]]:

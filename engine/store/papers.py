@@ -77,7 +77,7 @@ class Papers(Reading):
     def _insert_or_leave(self, table: sa.Table) -> sa.Insert:
         """An insert that does nothing where the row is there; it waits for a rival who is just inserting it."""
         inserting: sa.Insert = self._insert(table).on_conflict_do_nothing()
-        return inserting
+        return inserting.execution_options(preserve_rowcount=True)
 
     # -- numbers
     def next_number(self, series: Series) -> str:

@@ -23,7 +23,7 @@ _number = sa.select(sa.func.max(t.publication.c.number))
 _latest = sa.select(t.publication).order_by(t.publication.c.number.desc()).limit(1)
 _artefact = sa.select(t.artefact.c.content).where(t.artefact.c.digest == sa.bindparam("digest"))
 _release = sa.select(t.release).where(t.release.c.digest == sa.bindparam("digest"))
-_versions = sa.select(t.version.c.kind, t.version.c.name, sa.func.max(t.version.c.version)).group_by(
+_versions = sa.select(t.version.c.kind, t.version.c.name, sa.func.max(t.version.c.version).label("last")).group_by(
     t.version.c.kind, t.version.c.name
 )
 _PARTS = ("root", "processes", "forms", "decisions", "papers", "notices", "registers", "semantics")
@@ -79,7 +79,7 @@ class Publishing(Streams):
         self.execute(t.publication.insert(), row)
 
     def _insert_versions(self, made: Publication, changed: list[tuple[str, str]]) -> None:
-        last = {(kind, name): number for kind, name, number in self.execute(_versions)}
+        last = {(row.kind, row.name): row.last for row in self.execute(_versions)}
         rows: list[dict[str, Any]] = [
             {
                 "kind": kind,

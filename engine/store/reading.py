@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, CursorResult, Row
+from sqlalchemy.engine import Connection, CursorResult
 
 from engine.errors import NotFound
 from engine.model import JSON, Actor, Membership
@@ -56,7 +56,7 @@ _SESSION = (
 )
 
 
-def simulated(row: Row[Any]) -> datetime:
+def simulated(row: Any) -> datetime:
     """The shared clock of a row that holds the database's clock, the offset and the floor."""
     moment: datetime = row.database_now + timedelta(microseconds=row.offset_microseconds)
     return max(moment, row.floor)
@@ -78,7 +78,7 @@ class Reading:
 
     def execute(self, statement: sa.Executable, values: Any = None) -> CursorResult[Any]:
         """Run a statement; for this package only."""
-        return self.connection.execute(statement, values)  # type: ignore[return-value]
+        return self.connection.execute(statement, values)
 
     def now(self) -> datetime:
         """The shared clock: the database's plus the simulation's offset. One moment per transaction.
@@ -130,7 +130,7 @@ class Reading:
             raise NotFound()
         key = unwrap(self.keys, row.id, row.wrapped)
         chunks = self.execute(_CHUNKS, {"attachment": row.id})
-        content = b"".join(unseal(key, f"chunk:{row.id}:{place}", sealed) for place, sealed in chunks)
+        content = b"".join(unseal(key, f"chunk:{row.id}:{chunk.number}", chunk.sealed) for chunk in chunks)
         name = unseal(key, f"name:{row.id}", row.sealed_name).decode()
         return Attachment(digest=digest, name=name, media_type=row.media_type, content=content)
 
@@ -145,7 +145,7 @@ class Reading:
     def tally(self) -> Mapping[str, Any]:
         """Recorded effects counted in two independent ways, to check that none was lost or done twice."""
         kinds = ("task.completed", "document.issued", "notice.queued")
-        found = dict(self.execute(_EVENTS_OF, {"kinds": kinds}).tuples().all())
+        found = {row[0]: row[1] for row in self.execute(_EVENTS_OF, {"kinds": kinds})}
         rows = self.execute(_EFFECTS).one()._mapping
         outbox = self.execute(sa.select(t.outbox.c.id)).scalars().all()
         missing = (rows["numbers_taken"] or 0) - rows["numbers"]

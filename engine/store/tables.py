@@ -1,4 +1,4 @@
-"""Every table, constraint and index. What rows mean is known elsewhere; what is personal is stored sealed (``sealed``)."""
+"""Every table, constraint and index. What is personal is stored sealed: columns named ``sealed…``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One hall for all stories of a run: cases do not touch each other, and the ways they took add up."""
+"""One hall per kind of database for all stories of a run: cases do not touch each other, their ways add up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import pytest
 from tests.processes.story import Hall
 
 
-@pytest.fixture(scope="session")
-def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def hall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
     folder = tmp_path_factory.mktemp("hall")
-    found = Hall(f"sqlite:///{folder}/hall.db", folder)
+    url = f"sqlite:///{folder}/hall.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("cluster").create()[1]
+    found = Hall(url, folder)
     yield found
     found.office.store.close()

@@ -85,14 +85,14 @@ def execute(
     return changed
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _expression(text: str) -> Run:
     tree = parsed(text, "eval")
     assert isinstance(tree, ast.Expression)  # noqa: S101 - what "eval" gives
     return _build(tree.body, frozenset())
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _script(text: str) -> tuple[tuple[str, tuple[Run, ...], Run, Position], ...]:
     tree = parsed(text, "exec")
     lines = []

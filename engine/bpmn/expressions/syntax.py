@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Collection, Iterator
-from functools import lru_cache
 from typing import Literal
 
 from engine.bpmn.expressions.values import FUNCTIONS, INT_BITS, TEXT_LENGTH, ExpressionError, Position
@@ -42,7 +41,6 @@ def position(node: ast.AST) -> Position:
     return getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
 
 
-@lru_cache(maxsize=8192)
 def parsed(text: str, mode: Mode) -> ast.Expression | ast.Module:
     """The checked tree of an expression or a script. Raises: ExpressionError, the first of its problems."""
     found = problems(text, mode)

@@ -155,6 +155,8 @@ def _placed(file: str, element: Any) -> Iterator[Finding]:
 
 def _acts(file: str, element: Any, world: World) -> Iterator[Finding]:
     ident, given = element.get("id"), properties(element)
+    if not given:
+        return
     deadlines = world.column("deadline_kinds")
     for verb in (*DEADLINE_VERBS, "since"):
         for kind in given.get(verb, "").split():
