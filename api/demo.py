@@ -18,6 +18,7 @@ from api.answers import Author
 
 WITHDRAWS = 0.03
 LAPSES = 0.04
+APPLICANT_STAYS_AWAY = 0.3
 MOST_STEPS = 150
 MOST_TRIES = 6
 MOST_REPEATS = 5
@@ -116,6 +117,11 @@ class District:
         """Everybody who holds ``role``, in an order that differs from time to time."""
         return random.sample(self._desks[role], len(self._desks[role]))
 
+    def applicants_deadlines(self) -> frozenset[str]:
+        """The kinds of deadlines that the applicant has to keep, by the published register."""
+        rows = self._desks["intake_clerk"][0].get("/api/registers/deadline_kinds")["rows"]
+        return frozenset(row["kind"] for row in rows if row["holder"] == "applicant")
+
     def advance(self, by: timedelta) -> datetime:
         """Move the simulated clock on; what it shows then.
 
@@ -138,8 +144,9 @@ def drive(district: District, *, cases: int, seed: int, on_case: Callable[[], No
     random, summary = Random(seed), Summary()  # noqa: S311 (a repeatable choice of ways, no secret)
     published = _counter(district, random).get("/api/process-definitions")["process_definitions"]
     items = [row for row in published if row["startable"] and row["item"]]
+    applicants = district.applicants_deadlines()
     for number in range(cases if items else 0):
-        _Walk(district, items[number % len(items)], random, summary).to_the_end()
+        _Walk(district, items[number % len(items)], applicants, random, summary).to_the_end()
         on_case()
     summary.wall_seconds = time.monotonic() - began
     return summary
@@ -152,14 +159,21 @@ def _counter(district: District, random: Random) -> Desk:
 class _Walk:
     """One case from its start to its end event."""
 
-    def __init__(self, district: District, item: Mapping[str, Any], random: Random, summary: Summary) -> None:
+    def __init__(
+        self,
+        district: District,
+        item: Mapping[str, Any],
+        applicants: frozenset[str],
+        random: Random,
+        summary: Summary,
+    ) -> None:
         self._district = district
         self._item = item
+        self._applicants = applicants
         self._random = random
         self._summary = summary
         self._counter = _counter(district, random)
         self._chosen: Counter[tuple[str, str, str]] = Counter()
-        self._skipped: set[str] = set()
         self._case = ""
 
     def to_the_end(self) -> None:
@@ -188,10 +202,12 @@ class _Walk:
 
     def _step(self, view: Mapping[str, Any]) -> None:
         tasks = [task for task in view["tasks"] if task["status"] == "open"]
+        running = {row["kind"] for row in view["deadlines"] if row["status"] == "running"}
+        lapses = APPLICANT_STAYS_AWAY if running & self._applicants else LAPSES if running else 0.0
         dice = self._random.random()
         if view["may_withdraw"] and dice < WITHDRAWS:
             self._withdraw()
-        elif not tasks or (WITHDRAWS <= dice < WITHDRAWS + LAPSES and self._due(view)):
+        elif not tasks or WITHDRAWS <= dice < WITHDRAWS + lapses:
             self._let_pass(view)
         else:
             self._work(self._random.choice(tasks))

@@ -395,7 +395,7 @@ def test_the_clock_moves_in_simulations_only_and_for_a_system_administrator(
     moved = [system.post("/api/clock/advance", json={"by": "PT1H"}) for _ in range(2)]
     assert [answer.status_code for answer in moved] == [200, 200]
     assert moved[0].json()["now"] < moved[1].json()["now"]
-    monkeypatch.setattr(district.app.state, "settings", replace(district.app.state.settings, simulation=False))
+    monkeypatch.setattr("api.identity.settings", lambda request: replace(request.app.state.settings, simulation=False))
     is_problem(system.post("/api/clock/advance", json={"by": "PT1H"}), 403, "forbidden")
 
 

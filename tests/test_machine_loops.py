@@ -8,7 +8,22 @@ import pytest
 
 from engine import bpmn
 from engine.errors import InputRejected, Refused
-from tests.diagrams import Play, boundary, element, end, extensions, flow, gateway, process, script, start, sub, user
+from tests.diagrams import (
+    T0,
+    Play,
+    boundary,
+    definition,
+    element,
+    end,
+    extensions,
+    flow,
+    gateway,
+    process,
+    script,
+    start,
+    sub,
+    user,
+)
 
 VOTE = (
     '<multiInstanceLoopCharacteristics isSequential="{seq}"><loopDataInputRef>people</loopDataInputRef>'
@@ -86,8 +101,8 @@ def test_a_wrong_cardinality_is_an_incident_before_anything_is_made(cardinality:
 
 
 def test_the_largest_multi_instance_runs() -> None:
-    step = Play(start(), script("a", "", TIMES.format(2000)), flow("s", "a")).step
-    assert step.outcome == "completed"
+    made = definition(process(start(), script("a", "", TIMES.format(2000)), flow("s", "a")))
+    assert bpmn.start(made, T0, {}, business_key="K").outcome == "completed"
 
 
 DMN = """<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="x">

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 
-from fastapi import Request
+from fastapi import Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -87,13 +87,20 @@ class Frame:
                 scope.setdefault("state", {})["digest"] = hashlib.sha256(body).hexdigest()
                 await self._app(scope, _replay(body, receive), outgoing)
             elif problem is not None:
-                await problems.answer(request, problem, self._page)(scope, receive, outgoing)
+                await self._told(request, problem)(scope, receive, outgoing)
         except Exception as error:  # the one net: nothing of the error leaves but a code
             problem = problems.fault(error)
             if not outgoing.status:
-                await problems.answer(request, problem, self._page)(scope, receive, outgoing)
+                await self._told(request, problem)(scope, receive, outgoing)
         route = getattr(scope.get("route"), "path", "") or "other"
         self._metrics.count(scope["method"], route, outgoing.status, time.perf_counter() - began)
+
+    def _told(self, request: Request, problem: Problem) -> Response:
+        """The problem for people or programs; where even its page fails, as plain JSON."""
+        try:
+            return problems.answer(request, problem, self._page)
+        except Exception as error:
+            return problems.response(problems.fault(error))
 
     async def _body(self, request: Request) -> bytes | Problem:
         """The body, or the problem that it is too large."""

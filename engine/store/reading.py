@@ -59,7 +59,8 @@ _SESSION = (
 def simulated(row: Any) -> datetime:
     """The shared clock of a row that holds the database's clock, the offset and the floor."""
     moment: datetime = row.database_now + timedelta(microseconds=row.offset_microseconds)
-    return max(moment, row.floor)
+    floor: datetime = row.floor
+    return max(moment, floor)
 
 
 class Reading:
@@ -145,7 +146,7 @@ class Reading:
     def tally(self) -> Mapping[str, Any]:
         """Recorded effects counted in two independent ways, to check that none was lost or done twice."""
         kinds = ("task.completed", "document.issued", "notice.queued")
-        found = {row[0]: row[1] for row in self.execute(_EVENTS_OF, {"kinds": kinds})}
+        found = {row.kind: row.number for row in self.execute(_EVENTS_OF, {"kinds": kinds})}
         rows = self.execute(_EFFECTS).one()._mapping
         outbox = self.execute(sa.select(t.outbox.c.id)).scalars().all()
         missing = (rows["numbers_taken"] or 0) - rows["numbers"]
@@ -158,7 +159,7 @@ def _count(column: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> sa.
 
 
 _EVENTS_OF = (
-    sa.select(t.event.c.kind, sa.func.count())
+    sa.select(t.event.c.kind, sa.func.count().label("number"))
     .where(t.event.c.kind.in_(sa.bindparam("kinds", expanding=True)))
     .group_by(t.event.c.kind)
 )

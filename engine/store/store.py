@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy.engine import Engine
 
 from engine.model import Actor, Release
-from engine.store import migrating, points, publishing, streams
+from engine.store import points, publishing, streams
 from engine.store.database import open_engine, snapshot, writing
+from engine.store.migrating import is_current, migrate
 from engine.store.reading import Reading
 from engine.store.records import Publication
 from engine.store.transaction import Transaction
@@ -46,11 +47,11 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the tables to this program's version; nothing where they are."""
-        migrating.migrate(self.engine)
+        migrate(self.engine)
 
     def ready(self) -> bool:
         """Is the database there, and are its tables of this program's version?"""
-        return migrating.is_current(self.engine)
+        return is_current(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

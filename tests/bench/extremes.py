@@ -82,12 +82,12 @@ class Extremes:
         client.close()
 
 
-def rounds(target: Target) -> tuple[Figure, Figure]:
-    """Completions of the first and of the last tasks of one long case: tasks 2–11 and 191–200, over three cases."""
+def rounds(target: Target, cases: int) -> tuple[Figure, Figure]:
+    """Completions of the first and of the last tasks of one long case: tasks 2–11 and 191–200 of each of ``cases``."""
     early: list[float] = []
     late: list[float] = []
     client = target.client(0)
-    for _ in range(3):
+    for _ in range(cases):
         case, samples = target.start(client, shapes.ROUNDS), []
         for _ in range(shapes.LOOP_ROUNDS):
             samples.append(_completed(target, client, case, shapes.ROUNDS.answers))

@@ -106,8 +106,8 @@ def test_an_applicant_told_nothing_in_five_working_days_is_accepted_from_the_day
 
 def test_an_open_fix_on_the_spot_does_not_stop_the_five_days(hall: Hall) -> None:
     story = begun(hall).does("check_materials", a.FIX).passes("correction_check")
-    assert "inspect" in story.open
-    assert "fix_on_spot" not in story.open
+    assert story.open == ["inspect"]
+    story.withdraws().ends("withdrawn", "receipt", "acceptance_notice", "withdrawal_notice")
 
 
 def test_an_applicant_who_does_not_come_back_has_withdrawn(hall: Hall) -> None:
