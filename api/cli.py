@@ -39,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Sanwei 三位: a district government's processes, drawn as BPMN, executed, and provable afterwards.",
 )
+MOST_NAMED = 20
 ADMINISTRATOR = Membership(role="security_admin", scope="liwan", unit="", post="安全管理员")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -160,8 +161,9 @@ def publish() -> None:
     with err.status("Publishing"):
         publication = commands.publish(commands.Office(store), SYSTEM, commands.read_library(home(Path.cwd())))
     store.close()
-    for name in publication.changed:
-        out.print(f"  {escape(name)}")
+    if len(publication.changed) <= MOST_NAMED:
+        for name in publication.changed:
+            out.print(f"  {escape(name)}")
     changed = len(publication.changed)
     out.print(f"Publication {publication.number}: {f'{changed} changed' if changed else 'nothing changed'}")
 

@@ -171,9 +171,14 @@ def test_papers_files_drafts_and_incidents_follow_the_case(store: Store) -> None
         assert reading.draft(task.id, clerk) == {"a": 2}
         assert reading.draft(task.id, stranger) is None
         assert queries.document(reading, person(), paper.id).content == "<p>张三</p>"
-        assert [i.code for i in queries.incidents(reading, person(role="system_admin", scope="liwan"))] == ["script_failed"]
+        assert [i.code for i in queries.incidents(reading, person(role="system_admin", scope="liwan"))] == [
+            "script_failed"
+        ]
         assert queries.incidents(reading, stranger) == ()
-        for ask in (lambda: reading.attachment(stranger, digest), lambda: queries.document(reading, stranger, paper.id)):
+        for ask in (
+            lambda: reading.attachment(stranger, digest),
+            lambda: queries.document(reading, stranger, paper.id),
+        ):
             with pytest.raises(NotFound):
                 ask()
     with store.transaction() as tx:

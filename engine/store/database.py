@@ -94,4 +94,6 @@ def _is_busy(error: DBAPIError) -> bool:
     if isinstance(error.orig, psycopg.Error):
         # Without a code of the server the connection itself failed.
         return isinstance(error, OperationalError | InterfaceError) and error.orig.sqlstate is None
-    return isinstance(error, OperationalError) and any(word in str(error.orig) for word in ("locked", "busy"))
+    return isinstance(error, OperationalError) and any(
+        word in str(error.orig) for word in ("locked", "busy", "unable to open")
+    )

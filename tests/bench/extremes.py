@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 from api.settings import Settings
 from engine import commands
@@ -74,7 +75,7 @@ class Extremes:
         deep = "/api/tasks"
         for _ in range(40):
             cursor = client.get(deep)["next"]
-            deep = f"/api/tasks?after={cursor}" if cursor else deep
+            deep = f"/api/tasks?after={quote(cursor)}" if cursor else deep
         paths = {"first page": "/api/tasks", "41st page": deep, "claimed by me": "/api/tasks?assignee=me"}
         for name, path in paths.items():
             client.get(path)

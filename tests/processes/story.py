@@ -49,6 +49,7 @@ class Hall:
         self.tokens = {account.name: self._hire(account) for account in demo_accounts()}
         self.flows: dict[str, set[str]] = {}
         self.elements: set[str] = set()
+        self.told: list[str] = []
 
     def _hire(self, account: Any) -> str:
         c.create_account(
@@ -185,6 +186,7 @@ class Story:
         return rows
 
     def _note_ways(self) -> None:
+        self.hall.told.append(self.case)
         for row in self.history():
             if row["element"] and row["kind"] in ("element.entered", "event.caught", "element.completed"):
                 self.hall.elements.add(row["element"])
