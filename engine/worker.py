@@ -40,6 +40,9 @@ class Worker:
             except DatabaseBusy:
                 log.warning("database busy or away")
                 busy = 0
+            except Exception as error:
+                log.error("worker round failed error=%s", type(error).__name__)
+                busy = 0
             if not busy:
                 stop.wait(IDLE_SECONDS)
 

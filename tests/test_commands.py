@@ -11,7 +11,10 @@ from uuid import uuid4
 import pytest
 
 from api.accounts import DEMO_PASSWORD, demo_accounts
+from engine import bpmn
 from engine import commands as c
+from engine.commands.attempt import acted_as
+from engine.commands.cases import opened
 from engine.commands.publishing import read_library
 from engine.errors import (
     Forbidden,
@@ -150,10 +153,6 @@ def test_two_who_complete_at_once_wait_for_each_other_and_one_is_told(town: Town
 
 def _complete_by_hand(town: Town, tx, locked, task_id) -> None:
     """What ``complete_task`` does once it holds the case, step by step."""
-    from engine import bpmn
-    from engine.commands.attempt import acted_as
-    from engine.commands.cases import opened
-
     actor = town["registrar1"]
     _, definition, record = opened(town.office, tx, locked, acted_as(actor))
     [task] = [t for t in locked.tasks if t.id == task_id]

@@ -58,9 +58,7 @@ def _random_kills(url: str, folder: Path, *, cases: int, times: int, servers: in
     prepare(url, folder)
     with (
         sms_gateway() as (gateway, address),
-        Cluster(
-            url=url, folder=folder, sms=address, servers=servers, workers=workers, beside=not workers
-        ) as cluster,
+        Cluster(url=url, folder=folder, sms=address, servers=servers, workers=workers, beside=not workers) as cluster,
         killer(cluster.processes, times=times, every=1.5, seed=1) as kills,
     ):
         summary = demonstrate(cluster.doors, cases=cases, seed=2)
@@ -75,9 +73,7 @@ def test_two_servers_two_workers_and_the_database_killed_twenty_times(folder: Pa
         prepare(server.url, folder)
         with (
             sms_gateway() as (gateway, address),
-            Cluster(
-                url=server.url, folder=folder, sms=address, servers=2, workers=2, beside=False
-            ) as cluster,
+            Cluster(url=server.url, folder=folder, sms=address, servers=2, workers=2, beside=False) as cluster,
             killer([*cluster.processes, server], times=20, every=2.0, seed=3) as kills,
         ):
             summary = demonstrate(cluster.doors, cases=60, seed=4)

@@ -1,4 +1,4 @@
-"""Two at once, steered step by step: the first holds its transaction open until the rival is seen to wait for a lock."""
+"""Two at once, steered step by step: the first holds its transaction open until the rival is seen to wait."""
 
 from __future__ import annotations
 
@@ -76,11 +76,15 @@ def test_a_write_without_the_newest_revision_is_refused(store: Store) -> None:
         old, _ = tx.lock_task(task.id)
     with store.transaction() as tx:
         completed(tx, task.id)
-    with pytest.raises(StaleRevision), store.transaction() as tx:
-        old.events, old.head = tx.lock_case(old.id).events, tx.lock_case(old.id).head
-        tx.save(old, changes([Event(kind="late", input=True)]))
     with store.transaction() as tx:
-        assert tx.lock_case(old.id).revision == old.revision - 1 + 1
+        newest = tx.lock_case(old.id)
+        # Even where history itself would fit, the revision does not.
+        old.events, old.head = newest.events, newest.head
+        with pytest.raises(StaleRevision):
+            tx.save(old, changes([Event(kind="late", input=True)]))
+        tx.abandon()
+    with store.transaction() as tx:
+        assert tx.lock_case(old.id).revision == newest.revision
 
 
 def test_a_rival_with_the_same_key_waits_and_gets_the_same_answer(postgresql: Store) -> None:
@@ -111,6 +115,45 @@ def test_a_rival_with_the_same_key_goes_on_when_the_first_rolled_back(postgresql
         until_a_rival_waits(postgresql)
         tx.abandon()
     assert results == [None]
+
+
+def test_a_key_remembered_under_a_lock_serves_one_case_only(store: Store) -> None:
+    actor = person()
+    with store.transaction() as tx:
+        one, two = started(tx), started(tx)
+    with store.transaction() as tx:
+        tx.lock_case(one.id)
+        assert tx.recall(actor, ONCE) is None
+        tx.remember(actor, ONCE, {"n": 1})
+    with store.transaction() as tx:
+        tx.lock_case(one.id)
+        assert tx.recall(actor, ONCE) == {"n": 1}
+    other = Once(key="k", route="complete", digest="other")
+    with store.transaction() as tx:
+        tx.lock_case(two.id)
+        with pytest.raises(KeyReused):
+            tx.recall(actor, other)
+
+
+def test_a_key_used_at_once_for_two_cases_serves_the_first(postgresql: Store) -> None:
+    actor = person()
+    with postgresql.transaction() as tx:
+        one, two = started(tx), started(tx)
+
+    def second() -> object:
+        with postgresql.transaction() as tx:
+            tx.lock_case(two.id)
+            assert tx.recall(actor, ONCE) is None
+            tx.remember(actor, ONCE, {"n": 2})
+            return "both"
+
+    with rival(second) as (start, results), postgresql.transaction() as tx:
+        tx.lock_case(one.id)
+        assert tx.recall(actor, ONCE) is None
+        tx.remember(actor, ONCE, {"n": 1})
+        start()
+        until_a_rival_waits(postgresql)
+    assert [type(result) for result in results] == [KeyReused]
 
 
 def test_one_key_has_one_answer_per_actor_route_and_body(store: Store) -> None:

@@ -165,6 +165,28 @@ def test_publications_count_and_versions_grow_only_with_change(store: Store) -> 
         store.artefact("0" * 64)
 
 
+def test_a_thread_in_a_transaction_asks_through_its_own_connection(postgresql_url: str) -> None:
+    store = Store.open(postgresql_url, KEYS, pool_size=1)
+    with store.transaction() as tx:
+        digest = tx.put_artefact("process", "p", b"<a/>")
+        tx.publish({"process": {"p": digest}}, None)
+        seen = store.publication()
+        assert seen is not None
+        tx.abandon()
+    assert store.publication() is None  # what was rolled back was not kept
+    with store.transaction() as tx:
+        case = started(tx)
+        tx.publish({"process": {"p": tx.put_artefact("process", "p", b"<a/>")}}, None)
+    with store.transaction() as one, store.transaction() as two:  # one connection and one to spare: none is left
+        one.lock_case(case.id)
+        assert two.now()
+        latest = store.publication()
+        assert latest is not None
+        assert latest.number == 1
+        assert store.artefact(digest) == b"<a/>"
+    store.close()
+
+
 def test_a_release_is_kept_once_and_read_again(store: Store) -> None:
     none: dict[str, str] = {}
     release = Release(

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from engine.store import Store
 
-WAITING = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+WAITING = sa.text(
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def until_a_rival_waits(store: Store, patience: float = 5.0) -> None:

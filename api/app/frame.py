@@ -32,7 +32,9 @@ _HEADERS = (
     # Screens show personal data: neither a shared browser nor a proxy may keep them.
     (b"cache-control", b"no-store"),
 )
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The closing mark is optional, so that a match never fails: trying again at every mark inside would be quadratic.
+_STRINGS = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
@@ -93,7 +95,9 @@ class Frame:
             if not outgoing.status:
                 await self._told(request, problem)(scope, receive, outgoing)
         route = getattr(scope.get("route"), "path", "") or "other"
-        self._metrics.count(scope["method"], route, outgoing.status, time.perf_counter() - began)
+        # A caller makes up as many methods as it likes; each would be a line for ever.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.count(method, route, outgoing.status, time.perf_counter() - began)
 
     def _told(self, request: Request, problem: Problem) -> Response:
         """The problem for people or programs; where even its page fails, as plain JSON."""
@@ -130,6 +134,9 @@ def _refusal(request: Request, body: bytes) -> Problem | None:
         return None
     if kind != "application/json":
         return problems.of_code(415, "unsupported_media_type")
+    # JSON between systems is UTF-8 (RFC 8259 §8.1), where no NUL byte occurs; in any other the depth would be miscounted.
+    if b"\0" in body:
+        return problems.of_code(400, "bad_json")
     return problems.of_code(400, "too_deep", deepest=DEEPEST) if deeper(body, DEEPEST) else None
 
 

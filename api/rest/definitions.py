@@ -12,7 +12,7 @@ from api.rest.description import problem_responses
 from api.schemas import Answer, StartIn, plain
 from engine import commands as c
 from engine.errors import Finding, Invalid, NotFound
-from engine.model import Actor, Library
+from engine.model import Library
 
 router = APIRouter(prefix="/api", tags=["process definitions"])
 
@@ -66,25 +66,10 @@ async def _uploaded(request: Request) -> dict[str, bytes]:
     },
 )
 def deploy(request: Request, files: Annotated[dict[str, bytes], Depends(_uploaded)]) -> Response:
-    """Publish the designers' rooms, every file named by its path (designer); 422 with all findings, nothing published.
-
-    A publication is the whole library, so a deployment that lacks a published process is refused: one file sent
-    alone would withdraw all others.
-    """
+    """Publish one or more files, named by their paths, over what is published (designer); 422 with all findings."""
     office, actor = identity.office(request), identity.asker(request).actor
-    lacking = _published(office, actor) - {path.rpartition("/")[2].removesuffix(".bpmn") for path in files}
-    if lacking:
-        zh, en = "缺少已发布的流程；请上传全部文件", "a published process is missing; send all files"
-        raise Invalid([Finding(where=f"{key}.bpmn", rule="missing", zh=zh, en=en) for key in sorted(lacking)])
-    return Answer(c.publish(office, actor, Library(files)), 201)
+    return Answer(c.publish(office, actor, Library(files), alone=False), 201)
 
-
-def _published(office: c.Office, actor: Actor) -> set[str]:
-    """Keys of the published processes; none before the first publication."""
-    try:
-        return {row.key for row in c.process_definitions(office, actor)}
-    except NotFound:
-        return set()
 
 
 @router.get("/process-definitions")

@@ -1,4 +1,4 @@
-"""The verbs and readings of the engine. One verb = one transaction: everything is written, or nothing but the refusal."""
+"""The verbs and readings of the engine. One verb, one transaction: all is written, or nothing but the refusal."""
 
 from engine.commands.cases import (
     deliver_message,

@@ -64,9 +64,7 @@ def start_case(
         )
         made.case = case_id
         who = acted_as(actor, role, scope)
-        record = Record(
-            office=office, case=case, release=release, definition=definition, actor=who, now=tx.now()
-        )
+        record = Record(office=office, case=case, release=release, definition=definition, actor=who, now=tx.now())
         record.input("case.started", detail={"process": process_key, "business_key": number}, values=values)
         record.take(bpmn.start(definition, record.now, values, business_key=number))
         return saved(tx, case, record, actor, once)
@@ -183,9 +181,7 @@ def may_act(actor: Actor, definition: Definition, case: Case | CasePage) -> bool
     return lane is not None and actor.holding(lane.id, case.scope) is not None
 
 
-def withdraw_case(
-    office: Office, actor: Actor, case_id: UUID, reason: str, *, once: Once | None = None
-) -> Outcome:
+def withdraw_case(office: Office, actor: Actor, case_id: UUID, reason: str, *, once: Once | None = None) -> Outcome:
     """The applicant takes the application back (until the decision): the message ``withdrawal`` of the diagram.
 
     Raises:
@@ -201,7 +197,9 @@ def withdraw_case(
             if once and (answer := tx.recall(actor, once)) is not None:
                 return outcome_from_plain(answer)
             wait = next((w for w in case.waits if w.kind == "message" and w.name == WITHDRAWAL), None)
-            return _deliver(office, tx, case, actor, wait, payload, once, {"message": WITHDRAWAL})
+            return _deliver(
+                office, tx, case, actor=actor, wait=wait, payload=payload, once=once, detail={"message": WITHDRAWAL}
+            )
 
 
 def deliver_message(
@@ -236,13 +234,23 @@ def deliver_message(
                 return outcome_from_plain(answer)
             if not tx.take_message(actor.name, message_id):
                 raise NothingWaits(message=name)
-            return _deliver(office, tx, case, actor, waiting[0], payload, once, {"message": name, "id": message_id})
+            return _deliver(
+                office,
+                tx,
+                case,
+                actor=actor,
+                wait=waiting[0],
+                payload=payload,
+                once=once,
+                detail={"message": name, "id": message_id},
+            )
 
 
 def _deliver(
     office: Office,
     tx: Transaction,
     case: Case,
+    *,
     actor: Actor,
     wait: WaitRow | None,
     payload: Any,
@@ -270,23 +278,20 @@ def retry_incident(office: Office, actor: Actor, incident_id: UUID, *, once: Onc
     Raises:
         NotFound: no such open incident. Forbidden: only a system administrator of the case's scope may.
     """
-    with attempt(office, actor, "retry", {"incident": str(incident_id)}) as made:
-        with office.store.transaction() as tx:
-            case, incident = tx.lock_incident(incident_id)
-            made.case = case.id
-            if once and (answer := tx.recall(actor, once)) is not None:
-                return outcome_from_plain(answer)
-            if actor.holding("system_admin", case.scope) is None:
-                raise Forbidden(role="system_admin")
-            _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
-            record.input(
-                "incident.retried", element=incident.element, token=incident.token, detail={"code": incident.code}
-            )
-            if incident.job is not None:
-                tx.retry_job(incident)
-            elif case.state is not None:
-                record.take(bpmn.resume(definition, case.state, record.now, retry=incident.token))
-            return saved(tx, case, record, actor, once)
+    with attempt(office, actor, "retry", {"incident": str(incident_id)}) as made, office.store.transaction() as tx:
+        case, incident = tx.lock_incident(incident_id)
+        made.case = case.id
+        if once and (answer := tx.recall(actor, once)) is not None:
+            return outcome_from_plain(answer)
+        if actor.holding("system_admin", case.scope) is None:
+            raise Forbidden(role="system_admin")
+        _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
+        record.input("incident.retried", element=incident.element, token=incident.token, detail={"code": incident.code})
+        if incident.job is not None:
+            tx.retry_job(incident)
+        elif case.state is not None:
+            record.take(bpmn.resume(definition, case.state, record.now, retry=incident.token))
+        return saved(tx, case, record, actor, once)
 
 
 def recompute_deadlines(office: Office, case_id: UUID) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ SESSION = timedelta(hours=12)
 FAILURES_ALLOWED = 5
 LOCKED_FOR = timedelta(minutes=15)
 SHORTEST_PASSWORD = 10
+NAME = re.compile(r"[A-Za-z0-9._\-]{2,60}")
 
 _hasher = PasswordHasher()
 # Checked when nobody has that name, so that a missing account takes as long as a wrong password.
@@ -47,11 +49,16 @@ def log_in(office: Office, name: str, password: str) -> Session:
     """
     with office.store.transaction() as tx:
         account = tx.account_by_name(name)
-        known = _matches(account.password_hash if account else _NOBODY, password)
-        if account is not None and known and account.active and not _locked(account, tx.now()):
-            return _open(tx, account)
-        if account is not None:
-            _note_failure(tx, account)
+    # Hashing takes its time on purpose: between two transactions, so that nobody waits for it.
+    known = _matches(account.password_hash if account else _NOBODY, password)
+    if account is None:
+        raise LoginFailed()
+    with office.store.transaction() as tx:
+        now_account = tx.account_by_name(name) or account
+        allowed = now_account.active and not _locked(now_account, tx.now())
+        if known and allowed and now_account.password_hash == account.password_hash:
+            return _open(tx, now_account)
+        _note_failure(tx, now_account)
     raise LoginFailed()
 
 
@@ -101,7 +108,7 @@ def log_out(office: Office, token: str) -> None:
 
 def who(office: Office, token: str) -> Session | None:
     """The open session behind a token, or None. One query: asked once for every request."""
-    with office.store.reading() as reading:
+    with office.store.glance() as reading:
         row = reading.actor_of_session(_hash(token))
     if row is None:
         return None
@@ -144,14 +151,14 @@ def create_account(
     return account
 
 
-def _check_account(
-    office: Office, name: str, display_name: str, password: str, posts: tuple[Membership, ...]
-) -> None:
+def _check_account(office: Office, name: str, display_name: str, password: str, posts: tuple[Membership, ...]) -> None:
     findings = []
-    if not name.isidentifier() or len(name) > 40:
-        findings.append(
-            Finding(where="name", rule="name", zh="账号须为字母、数字或下划线", en="Letters, digits and underscores")
+    if not NAME.fullmatch(name):
+        zh, en = (
+            "账号须为 2 至 60 个字母、数字、点、横线或下划线",
+            "2 to 60 letters, digits, dots, hyphens, underscores",
         )
+        findings.append(Finding(where="name", rule="name", zh=zh, en=en))
     if not display_name.strip() or len(display_name) > 40:
         findings.append(Finding(where="display_name", rule="required", zh="请填写姓名", en="Give a name"))
     if not SHORTEST_PASSWORD <= len(password) <= 200:

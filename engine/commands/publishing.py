@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +18,10 @@ from engine.model import Actor, Event, Library
 from engine.store import Publication, Transaction, queries
 
 ROOMS = ("processes", "forms")
+KINDS = {"bpmn": "process", "dmn": "decision", "csv": "register"}
+TEMPLATES = {"documents": "paper", "notices": "notice"}
+SOURCE = "source"
+"""The kind under which every file is kept as it was written, so that one file can be published alone later."""
 
 
 def read_library(root: Path) -> Library:
@@ -28,10 +34,11 @@ def read_library(root: Path) -> Library:
     return Library(files)
 
 
-def publish(office: Office, actor: Actor, library: Library) -> Publication:
-    """Publish a whole library: what changed becomes the next publication, reaching every later start.
+def publish(office: Office, actor: Actor, library: Library, *, alone: bool = True) -> Publication:
+    """Publish a library: what changed becomes the next publication, reaching every later start.
 
-    A changed calendar moves the open deadlines that cross it, one event each.
+    ``alone``: the files are the whole library; else they are laid over the one in force (a file at a time). A changed
+    calendar moves the open deadlines that cross it, one event each.
 
     Raises:
         Forbidden: only a designer may. Refused: the gate found errors; all findings; nothing is published.
@@ -39,6 +46,8 @@ def publish(office: Office, actor: Actor, library: Library) -> Publication:
     with attempt(office, actor, "publish", {"files": len(library.files)}):
         if actor.account is not None and not actor.scopes("designer"):
             raise Forbidden(role="designer")
+        if not alone:
+            library = Library({**published_library(office).files, **library.files})
         findings = gate.check(library)
         errors = [finding for finding in findings if finding.severity == "error"]
         if errors:
@@ -53,37 +62,44 @@ def publish(office: Office, actor: Actor, library: Library) -> Publication:
                 tx.append("definition:", [event])
     if before is not None and "register:calendar" in publication.changed:
         _recompute(office)
-    return publication
+    made = tuple(name for name in publication.changed if not name.startswith(f"{SOURCE}:"))
+    return replace(publication, changed=made or publication.changed)
+
+
+def published_library(office: Office) -> Library:
+    """The files of the publication in force, as their designers wrote them; empty before the first."""
+    publication = office.store.publication()
+    sources = publication.entries.get(SOURCE, {}) if publication else {}
+    return Library({path: office.store.artefact(digest) for path, digest in sources.items()})
 
 
 def _entries(tx: Transaction, library: Library) -> dict[str, dict[str, str]]:
     """Kind → name → digest of everything a running case may need."""
     entries: dict[str, dict[str, str]] = {}
-
-    def put(kind: str, name: str, content: bytes) -> None:
-        entries.setdefault(kind, {})[name] = tx.put_artefact(kind, name, content)
-
-    for path, content in library.under("processes/"):
-        name = path.rpartition("/")[2]
-        stem, _, ending = name.rpartition(".")
-        if ending == "bpmn":
-            put("process", stem, content)
-        elif ending == "dmn":
-            put("decision", stem, content)
-        elif path == "processes/registers/calendar.csv":
-            put("register", "calendar", merged_days(announced_days(), content))
-        elif ending == "csv":
-            put("register", _register_name(path), content)
-    for path, content in library.under("forms/"):
-        folder, _, name = path.removeprefix("forms/").rpartition("/")
-        stem, _, ending = name.rpartition(".")
-        if folder == "documents":
-            put("paper", stem, content)
-        elif folder == "notices":
-            put("notice", stem, content)
-        elif folder != "fields" and ending == "json":
-            put("form", f"{folder}/{name}", forms.bundle(f"{folder}/{name}", library))
+    for path, content in sorted(library.files.items()):
+        for kind, name, kept in ((SOURCE, path, content), *_process_file(path, content), *_form_file(path, library)):
+            entries.setdefault(kind, {})[name] = tx.put_artefact(kind, name, kept)
     return entries
+
+
+def _process_file(path: str, content: bytes) -> Iterator[tuple[str, str, bytes]]:
+    stem, _, ending = path.rpartition("/")[2].rpartition(".")
+    if path == "processes/registers/calendar.csv":
+        yield "register", stem, merged_days(announced_days(), content)
+    elif path.startswith("processes/") and ending in KINDS:
+        yield KINDS[ending], _register_name(path) if ending == "csv" else stem, content
+
+
+def _form_file(path: str, library: Library) -> Iterator[tuple[str, str, bytes]]:
+    if not path.startswith("forms/"):
+        return
+    short = path.removeprefix("forms/")
+    folder, _, name = short.rpartition("/")
+    stem, _, ending = name.rpartition(".")
+    if folder in TEMPLATES:
+        yield TEMPLATES[folder], stem, library.files[path]
+    elif folder != "fields" and ending == "json":
+        yield "form", short, forms.bundle(short, library)
 
 
 def _register_name(path: str) -> str:

@@ -30,6 +30,7 @@ from engine.store import (
     new_id,
 )
 
+
 @dataclass(kw_only=True, slots=True)
 class Record:
     """What one command does to one locked case. Fill it with inputs and a step, then ask for ``changes``."""
@@ -148,7 +149,12 @@ class Record:
             "title": self.case.title,
             "milestone": self.milestone or self.case.milestone,
         }
-        return {**act.variables, "agency": item.get("department_name", ""), "case": case, "deadlines": self.clocks.due()}
+        return {
+            **act.variables,
+            "agency": item.get("department_name", ""),
+            "case": case,
+            "deadlines": self.clocks.due(),
+        }
 
     def _paper(self, act: Act) -> None:
         registers = self.office.kept_registers(self.release)

@@ -14,9 +14,9 @@ from engine.commands.cases import opened, saved, settled
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain
 from engine.errors import (
-    FormInvalid,
     Finding,
     Forbidden,
+    FormInvalid,
     SameActorNotAllowed,
     TaskClaimed,
     TaskLapsed,
@@ -38,29 +38,28 @@ def complete_task(
         Nothing is written then but the refusal.
     """
     given = {"task": str(task_id), "answers": answers}
-    with attempt(office, actor, "complete", given) as made:
-        with _on_task(office, task_id) as (tx, case, task):
-            made.case = case.id
-            if once and (answer := tx.recall(actor, once)) is not None:
-                return outcome_from_plain(answer)
-            post = check_rights(tx, actor, case, task)
-            check_open(task)
-            check_unclaimed(task, actor)
-            _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
-            check_other_person(tx, definition, case, task, actor)
-            typed = _checked(office, tx, definition, case, task, actor, answers)
-            state = case.state or b""
-            record.input(
-                "task.completed",
-                element=task.element,
-                token=task.token,
-                detail={"task": str(task.id)},
-                values={"answers": typed},
-            )
-            step = bpmn.complete(definition, state, record.now, task.token, typed)
-            record.take(step, completed=task.id, by=actor.account, name=actor.display_name)
-            record.attach(_digests(office, task, typed), actor.account)
-            return saved(tx, case, record, actor, once)
+    with attempt(office, actor, "complete", given) as made, _on_task(office, task_id) as (tx, case, task):
+        made.case = case.id
+        if once and (answer := tx.recall(actor, once)) is not None:
+            return outcome_from_plain(answer)
+        post = check_rights(tx, actor, case, task)
+        check_open(task)
+        check_unclaimed(task, actor)
+        _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
+        check_other_person(tx, definition, case, task, actor)
+        typed = _checked(office, tx, definition, case=case, task=task, actor=actor, answers=answers)
+        state = case.state or b""
+        record.input(
+            "task.completed",
+            element=task.element,
+            token=task.token,
+            detail={"task": str(task.id)},
+            values={"answers": typed},
+        )
+        step = bpmn.complete(definition, state, record.now, task.token, typed)
+        record.take(step, completed=task.id, by=actor.account, name=actor.display_name)
+        record.attach(_digests(office, task, typed), actor.account)
+        return saved(tx, case, record, actor, once)
 
 
 @contextmanager
@@ -124,6 +123,7 @@ def _checked(
     office: Office,
     tx: Transaction,
     definition: Definition,
+    *,
     case: Case,
     task: Task,
     actor: Actor,
@@ -197,10 +197,9 @@ def save_draft(office: Office, actor: Actor, task_id: UUID, answers: Mapping[str
     Raises:
         NotFound, Forbidden, TaskNotOpen, TaskLapsed: nothing is kept.
     """
-    with attempt(office, actor, "draft", {"task": str(task_id)}) as made:
-        with office.store.transaction() as tx:
-            case, task = tx.lock_task(task_id)
-            made.case = case.id
-            check_rights(tx, actor, case, task)
-            check_open(task)
-            tx.put_draft(task_id, actor, answers)
+    with attempt(office, actor, "draft", {"task": str(task_id)}) as made, office.store.transaction() as tx:
+        case, task = tx.lock_task(task_id)
+        made.case = case.id
+        check_rights(tx, actor, case, task)
+        check_open(task)
+        tx.put_draft(task_id, actor, answers)

@@ -1,24 +1,30 @@
 """The only package that knows SQL. A Store gives transactions (which write) and readings (which see)."""
 
 from engine.store.columns import new_id
+from engine.store.pages import (
+    CasePage,
+    CaseRow,
+    DocumentRow,
+    Fault,
+    HistoryRow,
+    IncidentRow,
+    Page,
+    Position,
+    Verification,
+    WorkItem,
+)
 from engine.store.reading import Reading
 from engine.store.records import (
     KEEP,
     Account,
     Attachment,
     Case,
-    CasePage,
-    CaseRow,
     Changes,
     ClaimChange,
     ClosedTask,
     DeadlineRow,
     Document,
-    DocumentRow,
-    Fault,
-    HistoryRow,
     Incident,
-    IncidentRow,
     Job,
     Keep,
     NewIncident,
@@ -26,16 +32,12 @@ from engine.store.records import (
     NewPaper,
     NewTask,
     Outgoing,
-    Page,
-    Position,
     Publication,
     Series,
     SessionRow,
     Task,
-    Verification,
     Version,
     WaitRow,
-    WorkItem,
 )
 from engine.store.store import Store
 from engine.store.transaction import Transaction

@@ -57,6 +57,7 @@ _belongings = (
         database_now().label("database_now"),
         t.clock.c.offset_microseconds,
         t.clock.c.floor,
+        sa.select(sa.func.max(t.publication.c.number)).scalar_subquery().label("publication"),
         sa.exists().where(t.draft.c.task_id == t.task.c.id).label("drafted"),
         t.task,
     )
@@ -251,6 +252,7 @@ class CaseLocks(Reading):
         moments = [simulated(rows[0])] + ([case.last_at] if case.last_at else [])
         self._moment = max(moments)
         self.locked = case
+        self.publication_seen = (rows[0].publication,)
         return case, next((task for task in tasks if task.id == task_id), None)
 
     def _case(self, row: Row[Any], key: bytes) -> Case:

@@ -14,8 +14,8 @@ from engine.errors import NotFound
 from engine.model import JSON, ActedAs, Actor
 from engine.store import tables as t
 from engine.store.history import case_stream, unseal_values
+from engine.store.pages import HistoryRow, Page, Position
 from engine.store.reading import Reading
-from engine.store.records import HistoryRow, Page, Position
 from engine.store.rights import sees_case
 
 _LONGEST = 1000

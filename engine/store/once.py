@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from engine.errors import KeyReused
 from engine.model import JSON, Actor, Once
 from engine.store import tables as t
+from engine.store.cases import CaseLocks
 from engine.store.papers import Papers
 from engine.store.vault import seal_json, unseal_json
 
@@ -30,28 +31,28 @@ _renew = (
 )
 
 
-class OnceOnly(Papers):
+class OnceOnly(CaseLocks, Papers):
     """Idempotency keys and message ids, written in the verb's own transaction."""
+
+    _kept = False
 
     def recall(self, actor: Actor, once: Once) -> JSON | None:
         """The answer given before under this key; None: go on, and call ``remember`` at the end.
 
-        A rival with the same key waits here until the first has committed or rolled back.
+        A rival with the same key waits: for the case's lock where one is held, else here, until the first has
+        committed or rolled back.
 
         Raises:
             KeyReused: the key came with another request.
         """
         now = self.now()
-        row = {
-            "account": actor.account or _SYSTEM,
-            "route": once.route,
-            "key": once.key,
-            "digest": once.digest,
-            "expires_at": now + KEPT,
-        }
-        if self.execute(self._insert_or_leave(t.idempotency), row).rowcount == 1:
+        if self.locked is None and self._insert_key(actor, once, None) == 1:
+            self._kept = True
             return None
-        found = self.execute(_find, self._where(actor, once)).one()
+        found = self.execute(_find, self._where(actor, once)).one_or_none()
+        self._kept = found is not None
+        if found is None:
+            return None
         if found.expires_at <= now or found.sealed is None:
             self.execute(_renew, {**self._where(actor, once), "body": once.digest, "until": now + KEPT})
             return None
@@ -61,9 +62,27 @@ class OnceOnly(Papers):
         return answer
 
     def remember(self, actor: Actor, once: Once, answer: JSON) -> None:
-        """Keep the answer of this request, sealed, for a week."""
+        """Keep the answer of this request, sealed, for a week.
+
+        Raises:
+            KeyReused: meanwhile the key was used for another case.
+        """
         sealed = seal_json(self.keys.sealing, self._purpose(actor, once), answer)
-        self.execute(_answer, {**self._where(actor, once), "answer": sealed})
+        if self._kept:
+            self.execute(_answer, {**self._where(actor, once), "answer": sealed})
+        elif self._insert_key(actor, once, sealed) != 1:
+            raise KeyReused(route=once.route)
+
+    def _insert_key(self, actor: Actor, once: Once, sealed: bytes | None) -> int:
+        row = {
+            "account": actor.account or _SYSTEM,
+            "route": once.route,
+            "key": once.key,
+            "digest": once.digest,
+            "sealed": sealed,
+            "expires_at": self.now() + KEPT,
+        }
+        return self.execute(self._insert_or_leave(t.idempotency), row).rowcount
 
     def take_message(self, sender: str, message_id: str) -> bool:
         """Take a message of this sender and id; False: it was taken before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -68,16 +69,44 @@ def read_document(reading: Reading, document_id: UUID) -> Document:
     )
 
 
+def _inserting(dialect: str, table: sa.Table) -> Any:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+# Made once: a statement that stays the same object is compiled once and found again without comparing it.
+@cache
+def _leaving(dialect: str, table: sa.Table) -> sa.Insert:
+    inserting: sa.Insert = _inserting(dialect, table).on_conflict_do_nothing()
+    return inserting.execution_options(preserve_rowcount=True)
+
+
+@cache
+def _counting(dialect: str) -> Any:
+    inserting = _inserting(dialect, t.serial)
+    one_more = {"last": t.serial.c.last + 1}
+    counted = inserting.on_conflict_do_update(index_elements=["kind", "unit", "year"], set_=one_more)
+    return counted.returning(t.serial.c.last)
+
+
+@cache
+def _drafting(dialect: str) -> Any:
+    inserting = _inserting(dialect, t.draft)
+    fresh = {"sealed": inserting.excluded.sealed, "saved_at": inserting.excluded.saved_at}
+    return inserting.on_conflict_do_update(index_elements=["task_id", "account_id"], set_=fresh)
+
+
+@cache
+def insert(table: sa.Table) -> sa.Insert:
+    """The plain insert into a table."""
+    return table.insert()
+
+
 class Papers(Reading):
     """What a transaction does beside case and tasks."""
 
-    def _insert(self, table: sa.Table) -> Any:
-        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
-
     def _insert_or_leave(self, table: sa.Table) -> sa.Insert:
         """An insert that does nothing where the row is there; it waits for a rival who is just inserting it."""
-        inserting: sa.Insert = self._insert(table).on_conflict_do_nothing()
-        return inserting.execution_options(preserve_rowcount=True)
+        return _leaving(self.dialect, table)
 
     # -- numbers
     def next_number(self, series: Series) -> str:
@@ -86,12 +115,7 @@ class Papers(Reading):
         Rolled back, the number is given again: there are no gaps. Take it as late as possible.
         """
         row = {"kind": series.kind, "unit": series.unit, "year": series.year, "last": 1}
-        statement = (
-            self._insert(t.serial)
-            .on_conflict_do_update(index_elements=["kind", "unit", "year"], set_={"last": t.serial.c.last + 1})
-            .returning(t.serial.c.last)
-        )
-        number = self.execute(statement, row).scalar_one()
+        number = self.execute(_counting(self.dialect), row).scalar_one()
         return series.pattern.replace("{year}", str(series.year)).replace("{number}", f"{number:04d}")
 
     # -- papers
@@ -117,7 +141,7 @@ class Papers(Reading):
             }
             for paper in papers
         ]
-        self.execute(t.document.insert(), rows)
+        self.execute(insert(t.document), rows)
         self._queue(t.job, case, ((new_id(), "render", p.kind, {"document": str(p.id)}, None) for p in papers), now)
         return [_issued(paper, numbers.get(paper.id)) for paper in papers]
 
@@ -158,7 +182,7 @@ class Papers(Reading):
             for number, kind, name, payload, run_at in entries
         ]
         if rows:
-            self.execute(table.insert(), rows)
+            self.execute(insert(table), rows)
 
     # -- uploaded files
     def put_attachment(self, actor: Actor, name: str, media_type: str, content: bytes) -> str:
@@ -181,11 +205,11 @@ class Papers(Reading):
             "wrapped": wrapped,
             "created_at": self.now(),
         }
-        self.execute(t.attachment.insert(), row)
+        self.execute(insert(t.attachment), row)
         chunks = [content[start : start + CHUNK] for start in range(0, len(content), CHUNK)]
         for place, chunk in enumerate(chunks):
             sealed = seal(key, f"chunk:{number}:{place}", chunk)
-            self.execute(t.attachment_chunk.insert(), {"attachment_id": number, "number": place, "sealed": sealed})
+            self.execute(insert(t.attachment_chunk), {"attachment_id": number, "number": place, "sealed": sealed})
         return PREFIX + digest
 
     def unknown_attachments(self, case_id: UUID, actor: Actor, digests: Iterable[str]) -> set[str]:
@@ -215,11 +239,8 @@ class Papers(Reading):
         if owner is None or owner.wrapped is None:
             raise NotFound()
         sealed = seal_json(unwrap(self.keys, owner.id, owner.wrapped), f"draft:{task_id}:{actor.account}", answers)
-        inserting = self._insert(t.draft)
-        fresh = {"sealed": inserting.excluded.sealed, "saved_at": inserting.excluded.saved_at}
-        statement = inserting.on_conflict_do_update(index_elements=["task_id", "account_id"], set_=fresh)
         row = {"task_id": task_id, "account_id": actor.account, "sealed": sealed, "saved_at": self.now()}
-        self.execute(statement, row)
+        self.execute(_drafting(self.dialect), row)
 
 
 def _issued(paper: NewPaper, number: str | None) -> Event:

@@ -65,6 +65,8 @@ class Publishing(Streams):
             changed=tuple(f"{kind}:{name}" for kind, name in changed),
         )
         self._insert_publication(made, by)
+        self.publication_seen = (made.number,)
+        self.publishes = True
         self._insert_versions(made, [(k, n) for k, n in changed if n in entries.get(k, {})])
         return made
 
@@ -105,12 +107,15 @@ class Publishing(Streams):
         self._after_commit.append(lambda: self.releases.update({release.digest: release}))
 
     releases: dict[str, Release]
+    #: A publication was made here, so what this transaction sees is not yet what others see.
+    publishes = False
 
 
 def latest_number(reading: Reading) -> int | None:
-    """The number of the publication in force."""
-    number: int | None = reading.execute(_number).scalar()
-    return number
+    """The number of the publication in force, asked for once in a transaction."""
+    if reading.publication_seen is None:
+        reading.publication_seen = (reading.execute(_number).scalar(),)
+    return reading.publication_seen[0]
 
 
 def read_publication(reading: Reading) -> Publication | None:

@@ -15,20 +15,11 @@ from engine.store import tables as t
 from engine.store.cases import deadline_of, incident_of, task_of, wait_of
 from engine.store.history_reading import history, positions
 from engine.store.lines import LONGEST_PAGE, nearest_deadlines, title_of
+from engine.store.pages import CasePage, CaseRow, DocumentRow, IncidentRow, Page
 from engine.store.papers import read_document
 from engine.store.people import account_of
 from engine.store.reading import Reading
-from engine.store.records import (
-    Account,
-    CasePage,
-    CaseRow,
-    Document,
-    DocumentRow,
-    IncidentRow,
-    Page,
-    Task,
-    Version,
-)
+from engine.store.records import Account, Document, Task, Version
 from engine.store.rights import oversees, sees_case
 from engine.store.vault import unseal, unseal_json, unwrap
 from engine.store.worklists import worklist

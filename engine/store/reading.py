@@ -71,6 +71,8 @@ class Reading:
         self.keys = keys
         self._moment: datetime | None = None
         self._after_commit: list[Callable[[], None]] = []
+        #: The number of the publication in force as read with the lock (in a tuple, as there may be none).
+        self.publication_seen: tuple[int | None] | None = None
 
     @property
     def dialect(self) -> str:

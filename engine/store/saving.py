@@ -19,7 +19,7 @@ from engine.store import tables as t
 from engine.store.cases import CaseLocks
 from engine.store.columns import iso, new_id
 from engine.store.history import Command, Head, Written, as_json, case_stream, write
-from engine.store.papers import Papers
+from engine.store.papers import Papers, insert
 from engine.store.records import (
     KEEP,
     Case,
@@ -143,7 +143,7 @@ class Saving(CaseLocks, Papers):
 
     def _open_tasks(self, case: Case, opened: Sequence[NewTask], now: datetime) -> None:
         tasks = [_fresh_task(case, new, now) for new in opened]
-        self._each(t.task.insert(), [{**_columns(task), "status": task.status.value} for task in tasks])
+        self._each(insert(t.task), [{**_columns(task), "status": task.status.value} for task in tasks])
         case.tasks += tasks
         new_places = {(task.role, task.scope) for task in tasks} - self.places
         if new_places:
@@ -161,7 +161,7 @@ class Saving(CaseLocks, Papers):
                 self.execute(_move_deadline, {"deadline": row.id, "to": status, "due": due, "text": text})
                 continue
             facts = {"id": row.id, "case_id": case.id, "kind": row.deadline.kind, "status": status}
-            self.execute(t.deadline.insert(), {**facts, "due_at": due, "content": text})
+            self.execute(insert(t.deadline), {**facts, "due_at": due, "content": text})
         changed = {row.id: row for row in rows}
         kept = [changed.pop(row.id, row) for row in case.deadlines]
         case.deadlines = kept + list(changed.values())
@@ -173,7 +173,7 @@ class Saving(CaseLocks, Papers):
             self._each(_drop_wait, gone)
         fresh = [_wait_columns(case.id, wait, now) for n, wait in new.items() if old.get(n) != wait]
         if fresh:
-            self._each(t.subscription.insert(), fresh)
+            self._each(insert(t.subscription), fresh)
         case.waits = [new[n] for n in sorted(new)]
 
     def _save_incidents(self, case: Case, reported: Iterable[NewIncident], now: datetime) -> None:
@@ -195,7 +195,7 @@ class Saving(CaseLocks, Papers):
     def _open_incidents(self, fresh: Sequence[Incident]) -> None:
         if fresh:
             columns = ("id", "case_id", "token", "element", "code", "opened_at")
-            self.execute(t.incident.insert(), [{**{c: getattr(i, c) for c in columns}, "job_id": i.job} for i in fresh])
+            self.execute(insert(t.incident), [{**{c: getattr(i, c) for c in columns}, "job_id": i.job} for i in fresh])
 
     # -- history and the instance itself
     def _save_history(self, case: Case, changes: Changes, issued: Sequence[Event], now: datetime) -> None:
@@ -218,9 +218,9 @@ class Saving(CaseLocks, Papers):
         if self.dialect == "postgresql":
             self.execute(_insert_events, {"rows": as_json(written.rows)})
         else:
-            self.execute(t.event.insert(), written.rows)
+            self.execute(insert(t.event), written.rows)
         if written.values:
-            self.execute(t.event_value.insert(), written.values)
+            self.execute(insert(t.event_value), written.values)
 
     def _save_instance(self, case: Case, changes: Changes, now: datetime) -> None:
         if changes.wake_at is not KEEP:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, local
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from engine.model import Actor, Release
 from engine.store import points, publishing, streams
-from engine.store.database import open_engine, snapshot, writing
+from engine.store.database import glancing, open_engine, snapshot, writing
 from engine.store.migrating import is_current, migrate
 from engine.store.reading import Reading
 from engine.store.records import Publication
@@ -35,6 +35,7 @@ class Store:
         self._artefact_bytes = 0
         self._publication: Publication | None = None
         self._lock = Lock()
+        self._thread = local()
 
     @classmethod
     def open(cls, url: str, keys: Keys, *, echo: bool = False, pool_size: int = 10) -> Store:
@@ -64,16 +65,39 @@ class Store:
         """
         with writing(self.engine) as connection:
             tx = Transaction(connection, self._keys, self._places, self._releases)
-            yield tx
+            with self._here(tx):
+                yield tx
             points.reached("before_commit")
             connection.commit()
             points.reached("after_commit")
             tx.committed()
 
     @contextmanager
+    def _here(self, tx: Transaction) -> Iterator[None]:
+        """While this thread is in a transaction, what it asks the store for is read through that one's connection.
+
+        A second connection for it would let threads that each hold one wait for each other until the pool gives up.
+        """
+        outer = self._open_in_thread()
+        self._thread.tx = tx
+        try:
+            yield
+        finally:
+            self._thread.tx = outer
+
+    def _open_in_thread(self) -> Transaction | None:
+        return getattr(self._thread, "tx", None)
+
+    @contextmanager
     def reading(self) -> Iterator[Reading]:
         """Queries on one snapshot of the database. Raises DatabaseBusy."""
         with snapshot(self.engine) as connection:
+            yield Reading(connection, self._keys)
+
+    @contextmanager
+    def glance(self) -> Iterator[Reading]:
+        """Single queries, each of its own moment: cheaper than ``reading`` where one is enough. Raises DatabaseBusy."""
+        with glancing(self.engine) as connection:
             yield Reading(connection, self._keys)
 
     @property
@@ -84,11 +108,16 @@ class Store:
     # -- what never changes under its name
     def publication(self) -> Publication | None:
         """The publication in force, None before the first. Only its number is asked for each time."""
-        with self.reading() as reading:
-            number = publishing.latest_number(reading)
-            if self._publication is None or self._publication.number != number:
-                self._publication = publishing.read_publication(reading)
-            return self._publication
+        return self._read(self._current)
+
+    def _current(self, reading: Reading) -> Publication | None:
+        known, number = self._publication, publishing.latest_number(reading)
+        if known is not None and known.number == number:
+            return known
+        found = publishing.read_publication(reading)
+        if not (isinstance(reading, Transaction) and reading.publishes):
+            self._publication = found
+        return found
 
     def artefact(self, digest: str) -> bytes:
         """The bytes of a SHA-256 (hex). Raises NotFound."""
@@ -111,7 +140,10 @@ class Store:
         return known
 
     def _read(self, read: Callable[[Reading], T]) -> T:
-        with self.reading() as reading:
+        tx = self._open_in_thread()
+        if tx is not None:
+            return read(tx)
+        with self.glance() as reading:
             return read(reading)
 
     # -- what is recorded beside the verbs

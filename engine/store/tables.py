@@ -244,7 +244,7 @@ event_value = Table(
     Column("stream", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("last", Integer, nullable=False),
-    Column("key_id", Uuid, ForeignKey("data_key.id"), nullable=False),
+    Column("key_id", Uuid, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
 )
 

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Row
 from engine.model import JSON
 from engine.store import tables as t
 from engine.store.history import GENESIS, canonical, owner_of, unseal_values
+from engine.store.pages import Fault, Verification
 from engine.store.reading import Reading
-from engine.store.records import Fault, Verification
 from engine.store.store import Store
 from engine.store.vault import commit, link, unseal, unwrap
 

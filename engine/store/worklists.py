@@ -15,8 +15,8 @@ from engine.model import Actor
 from engine.store import tables as t
 from engine.store.columns import FAR, iso
 from engine.store.lines import LONGEST_PAGE, nearest_deadlines, title_of
+from engine.store.pages import Page, WorkItem
 from engine.store.reading import Reading
-from engine.store.records import Page, WorkItem
 from engine.store.rights import may_work
 
 #: Up to so many (role, scope) places are read each from its own stretch of the index; beyond, all tasks of the roles

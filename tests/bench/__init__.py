@@ -1,0 +1,1 @@
+"""Measures Sanwei beside the bare library and a naive server: `python -m tests.bench`."""

@@ -40,7 +40,7 @@ def render(results: Results, seconds: float) -> str:
     lines = [
         "# Measured",
         "",
-        f"One run of {seconds:.0f} s on {os.cpu_count()} × {_processor()}, Python {platform.python_version()}; "
+        f"One run of {seconds:.0f} s on {os.cpu_count()} × {_cpu_model()}, Python {platform.python_version()}; "
         f"clients, servers and database share these cores. PostgreSQL: {results.postgres}. Server processes: "
         f"{', '.join(f'{PROCESSES[d]} on {d}' for d in DATABASES)}. CPU is that of the server processes (user and "
         "system), per request; the database's own beside it; the clients' not counted.",
@@ -204,7 +204,7 @@ def _table(*heads: str) -> tuple[str, str]:
     return _row(*heads), _row(*("---" for _ in heads))
 
 
-def _processor() -> str:
+def _cpu_model() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
