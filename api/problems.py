@@ -19,6 +19,10 @@ from engine.errors import Finding
 
 _log = logging.getLogger("sanwei.api")
 
+# Enough for the findings of a whole library; a body of senseless fields must not come back tenfold.
+MOST_FINDINGS = 1_000
+LONGEST_PLACE = 200
+
 STATUS: Mapping[type[e.SanweiError], int] = {
     e.NotFound: 404,
     e.Forbidden: 403,
@@ -76,7 +80,7 @@ class Problem:
             "status": self.status,
             "code": self.code,
             "facts": {k: _plain(v) for k, v in self.facts.items()},
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [asdict(finding) for finding in self.findings[:MOST_FINDINGS]],
         }
 
 
@@ -169,9 +173,9 @@ def _of_validation(error: RequestValidationError) -> Problem:
         # An id that is no id names nothing: the same answer as for one that does not exist.
         return of_code(404, "not_found")
     findings = []
-    for one in found:
+    for one in found[:MOST_FINDINGS]:
         zh, en = _KINDS.get(one["type"], ("类型或格式不正确", "does not fit: type or format"))
-        where = ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0])
+        where = ".".join(str(part) for part in one["loc"][1:])[:LONGEST_PLACE] or str(one["loc"][0])
         findings.append(Finding(where=where, rule=str(one["type"]), zh=zh, en=en))
     return of_code(422, "invalid_request", tuple(findings))
 

@@ -8,7 +8,8 @@ from api.rest import correlation, definitions, instances, operations, people, re
 from api.rest.description import Described
 
 router = APIRouter()
-for _part in (definitions, instances, tasks, correlation, registers, people, operations):
+# Tasks first: routes are tried in order, and a completion is what the hall waits for.
+for _part in (tasks, instances, definitions, correlation, registers, people, operations):
     router.include_router(_part.router)
 
 __all__ = ["Described", "router"]

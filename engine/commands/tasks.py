@@ -165,19 +165,19 @@ def release_task(office: Office, actor: Actor, task_id: UUID, *, once: Once | No
 
 
 def _on_desk(office: Office, actor: Actor, task_id: UUID, verb: str, once: Once | None) -> Outcome:
-    with attempt(office, actor, verb, {"task": str(task_id)}) as made:
-        with _on_task(office, task_id) as (tx, case, task):
-            made.case = case.id
-            if once and (answer := tx.recall(actor, once)) is not None:
-                return outcome_from_plain(answer)
-            post = check_rights(tx, actor, case, task)
-            check_open(task)
-            check_unclaimed(task, actor)
-            _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
-            if verb == "claim":
-                check_other_person(tx, definition, case, task, actor)
-            _move(record, task, actor, verb)
-            return saved(tx, case, record, actor, once)
+    given = {"task": str(task_id)}
+    with attempt(office, actor, verb, given) as made, _on_task(office, task_id) as (tx, case, task):
+        made.case = case.id
+        if once and (answer := tx.recall(actor, once)) is not None:
+            return outcome_from_plain(answer)
+        post = check_rights(tx, actor, case, task)
+        check_open(task)
+        check_unclaimed(task, actor)
+        _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
+        if verb == "claim":
+            check_other_person(tx, definition, case, task, actor)
+        _move(record, task, actor, verb)
+        return saved(tx, case, record, actor, once)
 
 
 def _move(record: Record, task: Task, actor: Actor, verb: str) -> None:

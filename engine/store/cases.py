@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
 from engine import deadlines
@@ -19,18 +18,19 @@ from engine.store import points
 from engine.store import tables as t
 from engine.store.columns import database_now
 from engine.store.history import GENESIS
+from engine.store.prepared import Prepared
 from engine.store.reading import Reading, simulated
 from engine.store.records import Case, DeadlineRow, Incident, Task, WaitRow
 from engine.store.vault import new_key, unseal, unseal_json, unwrap
 
 _instance = t.process_instance
-_by_case = sa.select(_instance).where(_instance.c.id == sa.bindparam("case")).with_for_update()
-_by_task = (
+_by_case = Prepared(sa.select(_instance).where(_instance.c.id == sa.bindparam("case")).with_for_update())
+_by_task = Prepared(
     sa.select(_instance)
     .where(_instance.c.id == sa.select(t.task.c.case_id).where(t.task.c.id == sa.bindparam("task")).scalar_subquery())
     .with_for_update()
 )
-_by_incident = (
+_by_incident = Prepared(
     sa.select(_instance)
     .where(
         _instance.c.id
@@ -48,10 +48,10 @@ _waiter = (
     .order_by(t.subscription.c.created_at, t.subscription.c.case_id)
     .limit(1)
 )
-_by_waiter = sa.select(_instance).where(_instance.c.id == _waiter.scalar_subquery()).with_for_update()
+_by_waiter = Prepared(sa.select(_instance).where(_instance.c.id == _waiter.scalar_subquery()).with_for_update())
 
 # The key, the clock and the open tasks in one statement, run once the instance is ours: it sees what a rival did.
-_belongings = (
+_belongings = Prepared(
     sa.select(
         t.data_key.c.wrapped,
         database_now().label("database_now"),
@@ -73,30 +73,32 @@ _belongings = (
 )
 _DEADLINE, _WAIT, _INCIDENT = 1, 2, 3
 _no = sa.null()
-_others = sa.union_all(
-    sa.select(
-        sa.literal(_DEADLINE).label("what"),
-        t.deadline.c.id,
-        t.deadline.c.content,
-        sa.cast(_no, sa.Integer).label("token"),
-        sa.cast(_no, sa.Text).label("element"),
-        sa.cast(_no, sa.Text).label("code"),
-        sa.cast(_no, sa.Uuid).label("job_id"),
-        sa.cast(_no, t.incident.c.opened_at.type).label("opened_at"),
-    ).where(t.deadline.c.case_id == sa.bindparam("case")),
-    sa.select(sa.literal(_WAIT), _no, t.subscription.c.content, t.subscription.c.number, _no, _no, _no, _no).where(
-        t.subscription.c.case_id == sa.bindparam("case")
-    ),
-    sa.select(
-        sa.literal(_INCIDENT),
-        t.incident.c.id,
-        _no,
-        t.incident.c.token,
-        t.incident.c.element,
-        t.incident.c.code,
-        t.incident.c.job_id,
-        t.incident.c.opened_at,
-    ).where(t.incident.c.case_id == sa.bindparam("case"), t.incident.c.closed_at.is_(None)),
+_others = Prepared(
+    sa.union_all(
+        sa.select(
+            sa.literal(_DEADLINE).label("what"),
+            t.deadline.c.id,
+            t.deadline.c.content,
+            sa.cast(_no, sa.Integer).label("token"),
+            sa.cast(_no, sa.Text).label("element"),
+            sa.cast(_no, sa.Text).label("code"),
+            sa.cast(_no, sa.Uuid).label("job_id"),
+            sa.cast(_no, t.incident.c.opened_at.type).label("opened_at"),
+        ).where(t.deadline.c.case_id == sa.bindparam("case")),
+        sa.select(sa.literal(_WAIT), _no, t.subscription.c.content, t.subscription.c.number, _no, _no, _no, _no).where(
+            t.subscription.c.case_id == sa.bindparam("case")
+        ),
+        sa.select(
+            sa.literal(_INCIDENT),
+            t.incident.c.id,
+            _no,
+            t.incident.c.token,
+            t.incident.c.element,
+            t.incident.c.code,
+            t.incident.c.job_id,
+            t.incident.c.opened_at,
+        ).where(t.incident.c.case_id == sa.bindparam("case"), t.incident.c.closed_at.is_(None)),
+    )
 )
 _performers = sa.select(t.task.c.closed_by).where(
     t.task.c.case_id == sa.bindparam("case"),
@@ -105,7 +107,7 @@ _performers = sa.select(t.task.c.closed_by).where(
 )
 
 
-def task_of(row: Row[Any]) -> Task:
+def task_of(row: Any) -> Task:
     """A task from a row that holds its columns."""
     return Task(
         id=row.id,
@@ -235,15 +237,14 @@ class CaseLocks(Reading):
         found = self.execute(_performers, {"case": case_id, "elements": list(elements)}).scalars()
         return {account for account in found if account is not None}
 
-    def _locked(
-        self, statement: sa.Select[Any], found_by: dict[str, Any], task_id: UUID | None
-    ) -> tuple[Case, Task | None]:
-        row = self.execute(statement, found_by).one_or_none()
-        if row is None:
+    def _locked(self, statement: Prepared, found_by: dict[str, Any], task_id: UUID | None) -> tuple[Case, Task | None]:
+        found = self.rows(statement, found_by)
+        if not found:
             raise NotFound()
+        row = found[0]
         points.reached("after_lock")
         # Read only now that the instance is ours: a rival may have changed all of it while we waited.
-        rows = self.execute(_belongings, {"case": row.id, "task": task_id}).all()
+        rows = self.rows(_belongings, {"case": row.id, "task": task_id})
         case = self._case(row, unwrap(self.keys, row.id, rows[0].wrapped))
         tasks = [task_of(each) for each in rows if each.id is not None]
         case.tasks = [task for task in tasks if task.status is TaskStatus.OPEN]
@@ -255,7 +256,7 @@ class CaseLocks(Reading):
         self.publication_seen = (rows[0].publication,)
         return case, next((task for task in tasks if task.id == task_id), None)
 
-    def _case(self, row: Row[Any], key: bytes) -> Case:
+    def _case(self, row: Any, key: bytes) -> Case:
         about = unseal_json(key, f"about:{row.id}", row.sealed_title) if row.sealed_title else {}
         state = unseal(key, f"state:{row.id}", row.sealed_state) if row.sealed_state else None
         return Case(
@@ -283,7 +284,7 @@ class CaseLocks(Reading):
         )
 
     def _read_others(self, case: Case) -> None:
-        for row in self.execute(_others, {"case": case.id}):
+        for row in self.rows(_others, {"case": case.id}):
             if row.what == _DEADLINE:
                 case.deadlines.append(deadline_of(row.id, row.content))
             elif row.what == _INCIDENT:
@@ -294,7 +295,7 @@ class CaseLocks(Reading):
         case.waits.sort(key=lambda each: each.number)
 
 
-def incident_of(row: Row[Any], case_id: UUID) -> Incident:
+def incident_of(row: Any, case_id: UUID) -> Incident:
     """An incident from a row that holds its columns."""
     return Incident(
         id=row.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from engine.errors import DatabaseBusy
@@ -93,17 +94,19 @@ def translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise DatabaseBusy() from error
     except DBAPIError as error:
-        if error.connection_invalidated or _is_busy(error):
+        if error.connection_invalidated or _is_busy(error.orig):
+            raise DatabaseBusy() from error
+        raise
+    except (psycopg.Error, sqlite3.Error) as error:
+        if _is_busy(error):
             raise DatabaseBusy() from error
         raise
 
 
-def _is_busy(error: DBAPIError) -> bool:
-    if isinstance(error.orig, _BUSY):
-        return True
-    if isinstance(error.orig, psycopg.Error):
+def _is_busy(error: BaseException | None) -> bool:
+    if isinstance(error, psycopg.Error):
         # Without a code of the server the connection itself failed.
-        return isinstance(error, OperationalError | InterfaceError) and error.orig.sqlstate is None
-    return isinstance(error, OperationalError) and any(
-        word in str(error.orig) for word in ("locked", "busy", "unable to open")
-    )
+        away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and error.sqlstate is None
+        return away or isinstance(error, _BUSY)
+    words = ("locked", "busy", "unable to open")
+    return isinstance(error, sqlite3.OperationalError) and any(word in str(error) for word in words)

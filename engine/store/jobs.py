@@ -144,16 +144,16 @@ class Jobs(Streams):
         )
 
     def _finish(self, queue: sa.Table, job: Job) -> None:
-        self._write(queue, job, status="done", done_at=self.now(), locked_until=None, sealed=b"")
+        self._mark(queue, job, status="done", done_at=self.now(), locked_until=None, sealed=b"")
 
     def _fail(self, queue: sa.Table, job: Job, code: str) -> None:
         if job.attempt % MAX_ATTEMPTS:
             delay = FIRST_DELAY * 4 ** (job.attempt % MAX_ATTEMPTS - 1)
-            self._write(queue, job, run_at=self.now() + delay, locked_until=None, code=code)
+            self._mark(queue, job, run_at=self.now() + delay, locked_until=None, code=code)
             return
         # The case before the job: the order in which everybody locks.
         case = self.lock_case(job.case_id) if job.case_id else None
-        self._write(queue, job, status="failed", locked_until=None, code=code)
+        self._mark(queue, job, status="failed", locked_until=None, code=code)
         if case is None:
             return
         incident = Incident(
@@ -164,7 +164,7 @@ class Jobs(Streams):
         event = Event(kind="job.failed", input=True, detail={"code": code, "job": str(job.id), "kind": job.kind})
         self.save(case, Changes(command=uuid4(), events=(event,)))
 
-    def _write(self, queue: sa.Table, job: Job, **values: Any) -> None:
+    def _mark(self, queue: sa.Table, job: Job, **values: Any) -> None:
         mine = (queue.c.id == job.id) & (queue.c.attempts == job.attempt) & (queue.c.status == "waiting")
         if self.execute(queue.update().where(mine).values(values)).rowcount != 1:
             raise StaleRevision()

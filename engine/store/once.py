@@ -12,7 +12,8 @@ from engine.errors import KeyReused
 from engine.model import JSON, Actor, Once
 from engine.store import tables as t
 from engine.store.cases import CaseLocks
-from engine.store.papers import Papers
+from engine.store.papers import Papers, leaving
+from engine.store.prepared import Prepared
 from engine.store.vault import seal_json, unseal_json
 
 KEPT = timedelta(days=7)
@@ -22,7 +23,11 @@ _this = (
     & (t.idempotency.c.route == sa.bindparam("path"))
     & (t.idempotency.c.key == sa.bindparam("once"))
 )
-_find = sa.select(t.idempotency.c.digest, t.idempotency.c.sealed, t.idempotency.c.expires_at).where(_this)
+_find = Prepared(sa.select(t.idempotency.c.digest, t.idempotency.c.sealed, t.idempotency.c.expires_at).where(_this))
+_keep = {
+    dialect: Prepared(leaving(dialect, t.idempotency), *(column.name for column in t.idempotency.c))
+    for dialect in ("postgresql", "sqlite")
+}
 _answer = t.idempotency.update().where(_this).values(sealed=sa.bindparam("answer"))
 _renew = (
     t.idempotency.update()
@@ -49,7 +54,7 @@ class OnceOnly(CaseLocks, Papers):
         if self.locked is None and self._insert_key(actor, once, None) == 1:
             self._kept = True
             return None
-        found = self.execute(_find, self._where(actor, once)).one_or_none()
+        found = next(iter(self.rows(_find, self._where(actor, once))), None)
         self._kept = found is not None
         if found is None:
             return None
@@ -82,7 +87,7 @@ class OnceOnly(CaseLocks, Papers):
             "sealed": sealed,
             "expires_at": self.now() + KEPT,
         }
-        return self.execute(self._insert_or_leave(t.idempotency), row).rowcount
+        return _keep[self.dialect].count(self.connection, row)
 
     def take_message(self, sender: str, message_id: str) -> bool:
         """Take a message of this sender and id; False: it was taken before."""

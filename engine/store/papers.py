@@ -75,7 +75,8 @@ def _inserting(dialect: str, table: sa.Table) -> Any:
 
 # Made once: a statement that stays the same object is compiled once and found again without comparing it.
 @cache
-def _leaving(dialect: str, table: sa.Table) -> sa.Insert:
+def leaving(dialect: str, table: sa.Table) -> sa.Insert:
+    """An insert that does nothing where the row is there."""
     inserting: sa.Insert = _inserting(dialect, table).on_conflict_do_nothing()
     return inserting.execution_options(preserve_rowcount=True)
 
@@ -106,7 +107,7 @@ class Papers(Reading):
 
     def _insert_or_leave(self, table: sa.Table) -> sa.Insert:
         """An insert that does nothing where the row is there; it waits for a rival who is just inserting it."""
-        return _leaving(self.dialect, table)
+        return leaving(self.dialect, table)
 
     # -- numbers
     def next_number(self, series: Series) -> str:

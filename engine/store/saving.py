@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -20,6 +20,7 @@ from engine.store.cases import CaseLocks
 from engine.store.columns import iso, new_id
 from engine.store.history import Command, Head, Written, as_json, case_stream, write
 from engine.store.papers import Papers, insert
+from engine.store.prepared import Prepared
 from engine.store.records import (
     KEEP,
     Case,
@@ -36,12 +37,12 @@ from engine.store.records import (
 from engine.store.vault import plain_text, seal, seal_json
 
 _bind = sa.bindparam
-_close_task = (
+_close_task = Prepared(
     t.task.update()
     .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
     .values(status=_bind("to"), closed_at=_bind("at"), closed_by=_bind("by"), closed_name=_bind("who"))
 )
-_claim_task = (
+_claim_task = Prepared(
     t.task.update()
     .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
     .values(claimed_by=_bind("by"), claimed_name=_bind("who"), claimed_at=_bind("at"))
@@ -64,16 +65,22 @@ _move_deadline = (
 _fresh = sa.func.json_populate_recordset(
     sa.literal_column("NULL::event"), sa.cast(_bind("rows", type_=sa.Text()), postgresql.JSON())
 ).table_valued(*(sa.column(column.name, column.type) for column in t.event.c), name="fresh")
-_insert_events = t.event.insert().from_select(
-    [column.name for column in t.event.c], sa.select(*(_fresh.c[column.name] for column in t.event.c))
+_insert_events = Prepared(
+    t.event.insert().from_select(
+        [column.name for column in t.event.c], sa.select(*(_fresh.c[column.name] for column in t.event.c))
+    )
+)
+_insert_event, _insert_values, _insert_task, _insert_wait = (
+    Prepared(table.insert(), *(column.name for column in table.c))
+    for table in (t.event, t.event_value, t.task, t.subscription)
 )
 _FENCED = ("status", "outcome", "milestone", "revision", "events", "head", "last_at", "ended_at", "wake_at", "due_at")
 
 
 @cache
-def _update_instance(with_state: bool, with_title: bool) -> sa.Update:
+def _update_instance(with_state: bool, with_title: bool) -> Prepared:
     columns = [*_FENCED, *(["sealed_state"] if with_state else []), *(["sealed_title"] if with_title else [])]
-    return (
+    return Prepared(
         t.process_instance.update()
         .where(t.process_instance.c.id == _bind("case"), t.process_instance.c.revision == _bind("seen"))
         .values({name: _bind(f"new_{name}") for name in columns})
@@ -124,7 +131,7 @@ class Saving(CaseLocks, Papers):
         if not closed:
             return
         rows = [{"task": c.id, "to": c.status.value, "at": c.at, "by": c.by, "who": c.name} for c in closed]
-        self._each(_close_task, rows)
+        self._write(_close_task, *rows)
         gone = {c.id for c in closed}
         drafted = [{"task": number} for number in gone & case.drafts]
         if drafted:
@@ -133,7 +140,7 @@ class Saving(CaseLocks, Papers):
 
     def _claim_tasks(self, case: Case, claims: Sequence[ClaimChange]) -> None:
         for claim in claims:
-            self._each(_claim_task, [{"task": claim.id, "by": claim.by, "who": claim.name, "at": claim.at}])
+            self._write(_claim_task, {"task": claim.id, "by": claim.by, "who": claim.name, "at": claim.at})
             case.tasks = [
                 replace(task, claimed_by=claim.by, claimed_name=claim.name, claimed_at=claim.at)
                 if task.id == claim.id
@@ -143,7 +150,7 @@ class Saving(CaseLocks, Papers):
 
     def _open_tasks(self, case: Case, opened: Sequence[NewTask], now: datetime) -> None:
         tasks = [_fresh_task(case, new, now) for new in opened]
-        self._each(insert(t.task), [{**_columns(task), "status": task.status.value} for task in tasks])
+        self._write(_insert_task, *({**_columns(task), "status": task.status.value} for task in tasks))
         case.tasks += tasks
         new_places = {(task.role, task.scope) for task in tasks} - self.places
         if new_places:
@@ -173,7 +180,7 @@ class Saving(CaseLocks, Papers):
             self._each(_drop_wait, gone)
         fresh = [_wait_columns(case.id, wait, now) for n, wait in new.items() if old.get(n) != wait]
         if fresh:
-            self._each(insert(t.subscription), fresh)
+            self._write(_insert_wait, *fresh)
         case.waits = [new[n] for n in sorted(new)]
 
     def _save_incidents(self, case: Case, reported: Iterable[NewIncident], now: datetime) -> None:
@@ -216,11 +223,11 @@ class Saving(CaseLocks, Papers):
     def insert_history(self, written: Written) -> None:
         """Insert events and values; the database checks that they continue the stream."""
         if self.dialect == "postgresql":
-            self.execute(_insert_events, {"rows": as_json(written.rows)})
+            self._write(_insert_events, {"rows": as_json(written.rows)})
         else:
-            self.execute(insert(t.event), written.rows)
+            self._write(_insert_event, *written.rows)
         if written.values:
-            self.execute(insert(t.event_value), written.values)
+            self._write(_insert_values, written.values)
 
     def _save_instance(self, case: Case, changes: Changes, now: datetime) -> None:
         if changes.wake_at is not KEEP:
@@ -242,8 +249,13 @@ class Saving(CaseLocks, Papers):
             case.summary = case.summary if changes.summary is None else dict(changes.summary)
             about = {"title": case.title, "summary": case.summary}
             values["new_sealed_title"] = seal_json(case.key, f"about:{case.id}", about)
-        if self.execute(_update_instance(changes.state is not None, titled), values).rowcount != 1:
+        updating = _update_instance(changes.state is not None, titled)
+        if updating.count(self.connection, values) != 1:
             raise StaleRevision()
+
+    def _write(self, prepared: Prepared, *rows: Mapping[str, Any]) -> None:
+        for row in rows:
+            prepared.count(self.connection, row)
 
     def _each(self, statement: sa.Executable, rows: list[dict[str, Any]]) -> None:
         self.execute(statement, rows[0] if len(rows) == 1 else rows)
