@@ -342,3 +342,13 @@ def test_only_a_security_administrator_opens_accounts(town: Town) -> None:
         )
     with pytest.raises(Forbidden):
         c.accounts(town.office, town["counter1"])
+
+
+def test_an_ended_case_still_shows_what_was_filled_in(town: Town) -> None:
+    case = town.shop()
+    ended = c.complete_task(town.office, town["registrar1"], case.tasks[0].id, a.REGISTERED)
+    ended = c.complete_task(town.office, town["issue1"], ended.tasks[0].id, a.HANDED_OVER)
+    assert ended.status is CaseStatus.ENDED
+    view = c.case_view(town.office, town["auditor1"], case.case)
+    assert view.variables["application"]["business_name"] == "演示小吃店（个体工商户）"
+    assert view.variables["registration"]["credit_code"] == a.REGISTERED["credit_code"]
