@@ -71,7 +71,6 @@ def deploy(request: Request, files: Annotated[dict[str, bytes], Depends(_uploade
     return Answer(c.publish(office, actor, Library(files), alone=False), 201)
 
 
-
 @router.get("/process-definitions")
 def process_definitions(request: Request) -> Response:
     """What is published, and what the caller may start."""
