@@ -78,7 +78,7 @@ class AnswersIn(_Shape):
 class ReasonIn(_Shape):
     """Why."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(storable)]
+    reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)]
 
 
 class MessageIn(_Shape):

@@ -6,21 +6,27 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from threading import Event as Flag
+from time import monotonic
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from engine import documents
 from engine.commands.cases import fire
 from engine.commands.office import Office
+from engine.commands.publishing import follow_calendar
 from engine.connectors import SmsGateway, Undeliverable
-from engine.errors import DatabaseBusy, Invalid, SanweiError, StaleRevision
-from engine.store import Job
+from engine.errors import DatabaseBusy, Invalid, StaleRevision
+from engine.model import Event
+from engine.store import Changes, Job, NewIncident
 from engine.store.points import reached
 
 LEASE = timedelta(seconds=60)
 LATER = timedelta(minutes=5)
 BATCH = 20
 IDLE_SECONDS = 0.5
+LONGEST_VERB = 120.0
+FIRING_FAILED = "firing_failed"
+UNFORESEEN = "unforeseen"
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +37,8 @@ class Worker:
     def __init__(self, office: Office, sms: SmsGateway) -> None:
         self._office = office
         self._sms = sms
+        self._followed: str | None = None
+        self._again_at: float | None = None
 
     def run(self, stop: Flag) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""
@@ -48,7 +56,26 @@ class Worker:
 
     def once(self) -> int:
         """One round over everything due; gives how much there was to do."""
-        return self._timers() + self._renderings() + self._messages()
+        return self._calendar() + self._timers() + self._renderings() + self._messages()
+
+    def _calendar(self) -> int:
+        """Follow a new calendar where its publisher did not: killed on the way, or a verb was under way beside it.
+
+        So once when a calendar is first seen here, and once more when every verb begun before has ended.
+        """
+        publication = self._office.store.publication()
+        if publication is None or "calendar" not in publication.entries.get("register", {}):
+            return 0
+        digest = publication.entries["register"]["calendar"]
+        if digest != self._followed:
+            self._followed, self._again_at = digest, monotonic() + LONGEST_VERB
+        elif self._again_at is not None and monotonic() >= self._again_at:
+            self._again_at = None
+        else:
+            return 0
+        if failed := follow_calendar(self._office):
+            log.error("deadlines not recomputed cases=%d", failed)
+        return 0
 
     def _timers(self) -> int:
         done = 0
@@ -57,7 +84,7 @@ class Worker:
         return done
 
     def _timer(self) -> bool:
-        """Fire one due case. What goes wrong there is logged by its code, and looked at again later."""
+        """Fire one due case. What goes wrong there is an incident of that case, and tried again later."""
         failed: UUID | None = None
         with self._office.store.transaction() as tx:
             due = tx.due_cases(1)
@@ -69,12 +96,22 @@ class Worker:
                 return True
             except DatabaseBusy:
                 raise
-            except SanweiError as error:
+            except Exception as error:
                 log.error("firing failed case=%s error=%s", due[0], type(error).__name__)
                 tx.abandon()
-        with self._office.store.transaction() as tx:
-            tx.postpone(failed, tx.now() + LATER)
+        self._postpone(failed)
         return True
+
+    def _postpone(self, case_id: UUID) -> None:
+        with self._office.store.transaction() as tx:
+            case, later = tx.lock_case(case_id), tx.now() + LATER
+            if any(incident.code == FIRING_FAILED for incident in case.incidents):
+                tx.postpone(case_id, later)
+                return
+            kept = (NewIncident(token=i.token, element=i.element, code=i.code) for i in case.incidents if i.job is None)
+            stuck = NewIncident(token=None, element=None, code=FIRING_FAILED)
+            event = Event(kind="firing.failed", input=True, detail={"code": FIRING_FAILED})
+            tx.save(case, Changes(command=uuid4(), events=(event,), incidents=(*kept, stuck), wake_at=later))
 
     def _renderings(self) -> int:
         with self._office.store.transaction() as tx:
@@ -85,16 +122,23 @@ class Worker:
 
     def _render(self, job: Job) -> None:
         """Render a paper; its page and the job's end are written together."""
-        with self._office.store.transaction() as tx:
-            paper = tx.document(UUID(job.payload["document"]))
-            template = self._office.store.artefact(paper.template_digest)
-            try:
+        try:
+            with self._office.store.transaction() as tx:
+                paper = tx.document(UUID(job.payload["document"]))
+                template = self._office.store.artefact(paper.template_digest)
                 page = documents.render(template, {**paper.values, **_issued(paper.number, paper.issued_at)})
-            except Invalid:
-                tx.fail_job(job, "template_failed")
-                return
-            tx.put_rendered(paper.id, page)
-            _finish(lambda: tx.finish_job(job))
+                tx.put_rendered(paper.id, page)
+                _finish(lambda: tx.finish_job(job))
+            return
+        except DatabaseBusy:
+            raise
+        except Invalid:
+            code = "template_failed"
+        except Exception as error:
+            log.error("rendering failed job=%s error=%s", job.id, type(error).__name__)
+            code = UNFORESEEN
+        with self._office.store.transaction() as tx:
+            _finish(lambda: tx.fail_job(job, code))
 
     def _messages(self) -> int:
         with self._office.store.transaction() as tx:
@@ -111,8 +155,13 @@ class Worker:
             self._sms.send(job.id, job.payload["to"], text.strip())
         except Undeliverable as error:
             code = error.code
+        except DatabaseBusy:
+            raise
         except Invalid:
             code = "template_failed"
+        except Exception as error:
+            log.error("sending failed message=%s error=%s", job.id, type(error).__name__)
+            code = UNFORESEEN
         reached("after_send")
         with self._office.store.transaction() as tx:
             _finish(lambda: tx.failed(job, code) if code else tx.sent(job))

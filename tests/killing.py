@@ -205,7 +205,7 @@ def killer(processes: list[Process | Database], *, times: int, every: float, see
     random, done, stop = Random(seed), Counter[int](), threading.Event()
 
     def work() -> None:
-        while sum(done.values()) < times and not stop.wait(random.uniform(0.3, 2 * every)):
+        while sum(done.values()) < times and not stop.wait(random.uniform(0.5, 2 * every)):
             number = random.randrange(len(processes))
             child = processes[number].child
             if child is not None and child.poll() is None:
@@ -229,6 +229,16 @@ def demonstrate(doors: list[str], *, cases: int, seed: int) -> Summary:
     with httpx.Client(base_url=doors[0], transport=Stubborn(doors, seed=seed), timeout=30) as client:
         district = District(client, demo_accounts(), DEMO_PASSWORD)
         return drive(district, cases=cases, seed=seed)
+
+
+def added(one: Summary, other: Summary) -> Summary:
+    """Two demonstrations counted as one."""
+    return Summary(
+        outcomes=one.outcomes + other.outcomes,
+        refusals=one.refusals + other.refusals,
+        tasks=one.tasks + other.tasks,
+        unfinished=one.unfinished + other.unfinished,
+    )
 
 
 def settle(url: str, folder: Path, patience: float = 60.0) -> None:

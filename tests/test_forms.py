@@ -409,6 +409,20 @@ def test_what_nobody_filled_in_is_absent() -> None:
     assert forms.from_fields(KINDS, [*pairs, ("_csrf", "x")]) == {"b": False}
 
 
+def test_a_confirmation_not_asked_for_may_stay_unticked_and_one_asked_for_may_not() -> None:
+    sure = {"type": "boolean", "const": True}
+    asked = form(group({"always": sure, "sometimes": sure}, "always"))
+    raw = forms.from_fields(asked, [("always", "false"), ("sometimes", "false")])
+    assert raw == {"always": False}
+    assert faults(asked, raw) == {"always": "const"}
+    assert forms.check(asked, {"always": True}, variables={}) == {"always": True}
+
+
+def test_a_code_of_a_format_is_typed_in_one_line() -> None:
+    shown = forms.fields(form(group({"code": {"type": "string", "format": "credit-code"}})), {})
+    assert [field.widget for field in shown] == ["text"]
+
+
 def test_text_that_is_no_number_is_told_by_the_check() -> None:
     raw = forms.from_fields(KINDS, [("t", "x"), ("n", "seven"), ("d", "1e9")])
     assert faults(KINDS, raw) == {"n": "type", "d": "type"}

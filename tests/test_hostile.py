@@ -36,6 +36,11 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     hall.office.store.close()
 
 
+@pytest.fixture
+def stores() -> None:
+    """Named by a test that is meant to leave something behind."""
+
+
 @pytest.fixture(autouse=True)
 def nothing_stored_and_nothing_told(
     ground: Ground, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], request: Any
@@ -109,6 +114,13 @@ def test_a_missing_body_is_refused_where_one_is_needed(ground: Ground) -> None:
     for path in ("/api/sessions", "/api/messages", "/api/accounts", "/api/clock/advance", "/api/deployments"):
         answer, took = timed(lambda p=path: ground.person(ABLE.get(p, "counter1")).post(p))
         refused(answer, took=took, what=path)
+
+
+@pytest.mark.parametrize("what", ["UTF-16", "deep in disguise", "raw NUL"])
+def test_json_in_any_other_encoding_is_not_read(ground: Ground, what: str) -> None:
+    body, kind = BODIES[what]
+    answer = ground.person("counter1").post("/api/messages", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
 
 
 @pytest.mark.parametrize("size", [10_000, 490_000])

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from api.demo import Summary
 from tests.killing import (
     Cluster,
+    Database,
+    Process,
+    added,
     demonstrate,
     killer,
     nothing_lost_nothing_twice,
@@ -18,7 +22,7 @@ from tests.killing import (
     prepare,
     settle,
 )
-from tests.outside import sms_gateway
+from tests.outside import Gateway, sms_gateway
 
 POINTS = ("after_lock", "before_commit", "after_commit", "after_send")
 
@@ -46,25 +50,18 @@ def test_killed_once_at_each_named_point(folder: Path, point: str) -> None:
 
 
 def test_killed_at_random_on_one_file(folder: Path) -> None:
-    _random_kills(f"sqlite:///{folder}/district.db", folder, cases=4, times=3, servers=1, workers=0)
+    url = f"sqlite:///{folder}/district.db"
+    prepare(url, folder)
+    with sms_gateway() as (gateway, address), Cluster(url=url, folder=folder, sms=address) as cluster:
+        _killed_until(cluster, cluster.processes, gateway, times=2, every=1.5)
 
 
 @pytest.mark.soak
 def test_killed_twenty_times_on_one_file(folder: Path) -> None:
-    _random_kills(f"sqlite:///{folder}/district.db", folder, cases=40, times=20, servers=1, workers=0)
-
-
-def _random_kills(url: str, folder: Path, *, cases: int, times: int, servers: int, workers: int) -> None:
+    url = f"sqlite:///{folder}/district.db"
     prepare(url, folder)
-    with (
-        sms_gateway() as (gateway, address),
-        Cluster(url=url, folder=folder, sms=address, servers=servers, workers=workers, beside=not workers) as cluster,
-        killer(cluster.processes, times=times, every=1.5, seed=1) as kills,
-    ):
-        summary = demonstrate(cluster.doors, cases=cases, seed=2)
-        settle(url, folder)
-        assert sum(kills.values()) >= 1
-        nothing_lost_nothing_twice(url, folder, summary, gateway)
+    with sms_gateway() as (gateway, address), Cluster(url=url, folder=folder, sms=address) as cluster:
+        _killed_until(cluster, cluster.processes, gateway, times=20, every=4)
 
 
 @pytest.mark.soak
@@ -74,9 +71,20 @@ def test_two_servers_two_workers_and_the_database_killed_twenty_times(folder: Pa
         with (
             sms_gateway() as (gateway, address),
             Cluster(url=server.url, folder=folder, sms=address, servers=2, workers=2, beside=False) as cluster,
-            killer([*cluster.processes, server], times=20, every=2.0, seed=3) as kills,
         ):
-            summary = demonstrate(cluster.doors, cases=60, seed=4)
-            settle(server.url, folder)
-            assert kills[len(cluster.processes)] >= 1, "the database was never among the killed"
-            nothing_lost_nothing_twice(server.url, folder, summary, gateway)
+            _killed_until(cluster, [*cluster.processes, server], gateway, times=20, every=4)
+            assert server.deaths >= 1, "the database was never among the killed"
+
+
+def _killed_until(
+    cluster: Cluster, victims: list[Process | Database], gateway: Gateway, *, times: int, every: float
+) -> None:
+    """Demonstrate, ten cases after ten, until so many have been killed; then nothing may be lost or doubled."""
+    total = Summary()
+    with killer(victims, times=times, every=every, seed=times) as kills:
+        seed = 0
+        while sum(kills.values()) < times:
+            seed += 1
+            total = added(total, demonstrate(cluster.doors, cases=4 if times < 10 else 10, seed=seed))
+    settle(cluster.url, cluster.folder)
+    nothing_lost_nothing_twice(cluster.url, cluster.folder, total, gateway)

@@ -161,6 +161,41 @@ def test_a_colleague_who_was_first_is_named_with_the_time(district: District, cl
     assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d", late.text)
 
 
+def test_who_was_too_late_sees_by_whom_and_still_has_what_was_typed(district: District, clerk: TestClient) -> None:
+    address = started(clerk)
+    typed = [*steering(clerk.get(address).text), ("business_name", "慢了一步的店")]
+    district.client("intake2").post(f"/api{address}/claim")
+    late = post(clerk, address, typed, "complete")
+    assert late.status_code == 409
+    assert "测试intake2" in late.text
+    assert "慢了一步的店" in late.text
+    assert "没有提交" in late.text
+
+
+def test_what_was_submitted_is_one_link_away(district: District, clerk: TestClient) -> None:
+    address = started(clerk)
+    answers = district.answers(district.client("intake"), address.rpartition("/")[2])
+    sent = post(clerk, address, [*steering(clerk.get(address).text), *flat(answers)], "complete")
+    page = clerk.get(sent.headers["location"]).text
+    case = re.search(r'href="(/cases/[0-9a-f-]{36})"[^>]*>查看办件和文书', page)
+    assert case
+    assert clerk.get(case[1]).status_code == 200
+
+
+def test_the_whole_record_shows_every_event_with_old_and_new_values(district: District, clerk: TestClient) -> None:
+    case_id, task_id = district.start(district.client("intake"))
+    answers = district.answers(district.client("intake"), task_id)
+    district.client("intake").post(f"/api/tasks/{task_id}/complete", json={"answers": answers})
+    page = clerk.get(f"/cases/{case_id}/history").text
+    events = district.client("intake").get(f"/api/process-instances/{case_id}/history").json()["items"]
+    assert page.count("<tr id=") + page.count('<tr class="input"') == len(events)
+    assert events[-1]["hash"] in page
+    assert "写入数据" in page
+    assert answers["business_name"] in page
+    assert clerk.get(f"/cases/{case_id}/history?after={len(events)}").status_code == 200
+    assert district.browser("elsewhere").get(f"/cases/{case_id}/history").status_code == 404
+
+
 def test_an_empty_form_comes_back_with_every_error_beside_its_field(clerk: TestClient) -> None:
     address = started(clerk)
     answer = post(clerk, address, steering(clerk.get(address).text), "complete")
@@ -335,7 +370,7 @@ def test_midnight_is_shown_as_the_day_that_ends() -> None:
 
 
 def test_every_word_is_there_in_both_languages() -> None:
-    tables = (texts._WORDS, texts._EVENTS, texts._DRAWN)
+    tables = (texts._WORDS, texts._EVENTS, texts._CHAINED, texts._DRAWN)
     for table in tables:
         for key, (zh, en) in table.items():
             assert zh, key
@@ -358,11 +393,12 @@ def test_variables_are_labelled_by_their_forms_and_nothing_else_is_shown() -> No
     }
     digest = "sha256:" + "0" * 64
     value = {"kind": "a", "yes": False, "file": digest, "who": {"name": "某店"}, "rows": [{"n": 2}], "secret": "x"}
-    outer, inner = sections({"application": value, "raw": {"x": 1}}, {"application": schema}, "zh")
+    outer, inner, rest = sections({"application": value, "raw": {"x": 1}}, {"application": schema}, "zh")
     assert (outer.title, outer.inner, inner.title, inner.inner) == ("申请", False, "申请人", True)
+    assert (rest.title, rest.inner) == ("", True)
     assert [(line.label, line.shown.text) for line in outer.lines[:2]] == [("类别", "甲"), ("同意", "否")]
     assert outer.lines[2].shown.file == digest
-    assert (outer.lines[3].heads, outer.lines[3].rows[0][0].text) == (("数量",), "2")
+    assert (rest.lines[0].heads, rest.lines[0].rows[0][0].text) == (("数量",), "2")
     assert [line.shown.text for line in inner.lines] == ["某店"]
 
 

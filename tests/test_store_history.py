@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from engine.model import Event
 from engine.store import Case, Store, queries, verify
-from engine.store.history import GENESIS, Command, Head, case_stream, write
+from engine.store.history import GENESIS, Command, Head, case_stream, unseal_values, write
 from engine.store.tables import event, event_value, process_instance, stream_head
+from engine.store.vault import seal_json
 from tests.conftest import KEYS
 from tests.store_kit import RELEASE, completed, person, registered, started
 
@@ -147,6 +148,18 @@ def _other_values(connection: sa.Connection, case: Case) -> None:
     connection.execute(event_value.update().where(target).values(sealed=rows[2].sealed))
 
 
+def _rewritten_values(connection: sa.Connection, case: Case) -> None:
+    """Other answers, sealed again by somebody who holds the sealing key but not the chain's."""
+    place = (event_value.c.stream == case_stream(case.id)) & (event_value.c.number == 3)
+    row = connection.execute(sa.select(event_value).where(place)).one()
+    kept = {
+        str(number): [salt.hex(), {"answers": {"note": "forged"}} if number == 4 else values]
+        for number, (salt, values) in unseal_values(case.key, row.stream, 3, row.sealed).items()
+    }
+    sealed = seal_json(case.key, f"values:{row.stream}:3", kept)
+    connection.execute(event_value.update().where(place).values(sealed=sealed))
+
+
 TAMPERINGS: dict[str, tuple[Callable[[sa.Connection, Case], object], int]] = {
     "another kind": (lambda c, case: c.execute(event.update().where(_at(case, 4)).values(kind="forged")), 4),
     "another person": (lambda c, case: c.execute(event.update().where(_at(case, 3)).values(actor_name="李四")), 3),
@@ -165,6 +178,7 @@ TAMPERINGS: dict[str, tuple[Callable[[sa.Connection, Case], object], int]] = {
         1,
     ),
     "values exchanged": (_other_values, 3),
+    "values rewritten": (_rewritten_values, 4),
     "all events gone": (lambda c, case: c.execute(event.delete().where(event.c.stream == case_stream(case.id))), 1),
     "another state": (
         lambda c, case: c.execute(process_instance.update().values(sealed_state=b"x" * 60)),

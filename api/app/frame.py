@@ -134,7 +134,7 @@ def _refusal(request: Request, body: bytes) -> Problem | None:
         return None
     if kind != "application/json":
         return problems.of_code(415, "unsupported_media_type")
-    # JSON between systems is UTF-8 (RFC 8259 §8.1), where no NUL byte occurs; in any other the depth would be miscounted.
+    # JSON between systems is UTF-8 (RFC 8259 §8.1), which has no NUL byte; in others the depth would be miscounted.
     if b"\0" in body:
         return problems.of_code(400, "bad_json")
     return problems.of_code(400, "too_deep", deepest=DEEPEST) if deeper(body, DEEPEST) else None

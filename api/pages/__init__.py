@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
 from api import identity
-from api.pages import cases, definitions, doors, tasks, work
-from api.pages.screen import go, show, when
+from api.pages import audit, cases, definitions, doors, tasks, work
+from api.pages.screen import go, show
 from api.problems import Problem
 from engine.errors import SanweiError
 
 router = APIRouter()
-for _part in (doors, work, tasks, cases, definitions):
+for _part in (doors, work, tasks, cases, audit, definitions):
     router.include_router(_part.router)
 
 
@@ -23,9 +22,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
     if problem.code == "login_required":
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return go(f"/login?back={quote(back)}" if request.method == "GET" else "/login")
-    at = problem.facts.get("at")
-    moment = when(at) if isinstance(at, datetime) else str(at or "")
-    return show(request, "problem.html", _asker(request), status=problem.status, problem=problem, fact_moment=moment)
+    return show(request, "problem.html", _asker(request), status=problem.status, problem=problem)
 
 
 def _asker(request: Request) -> identity.Asker | None:

@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 
 # A screenful and more; 977 rows of buttons help nobody.
 MOST_ITEMS = 60
-LONGEST_REASON = 2_000
+LONGEST_REASON = 500
 
 
 @router.get("/cases")
@@ -62,7 +62,7 @@ def withdraw(request: Request, case_id: UUID, form: Annotated[Posted, Depends(po
     asker = identity.asker(request, form.get("_csrf"))
     reason = form.get("reason").strip()
     if not reason or len(reason) > LONGEST_REASON:
-        zh, en = "请填写撤回原因（2000 字以内）", "Give the reason, at most 2000 characters"
+        zh, en = "请填写撤回原因（500 字以内）", "Give the reason, at most 500 characters"
         raise Invalid([Finding(where="reason", rule="required", zh=zh, en=en)])
     once = identity.once_by_form(request, form.get("_once"), form.answers())
     c.withdraw_case(identity.office(request), asker.actor, case_id, reason, once=once)
@@ -91,10 +91,10 @@ def start(request: Request, key: str, form: Annotated[Posted, Depends(posted)]) 
     asker = identity.asker(request, form.get("_csrf"))
     once = identity.once_by_form(request, form.get("_once"), form.answers())
     outcome = c.start_case(identity.office(request), asker.actor, key, {}, once=once)
-    return go(onward(asker, outcome) or f"/cases/{outcome.case}")
+    return go(onward(identity.office(request), asker, outcome) or f"/cases/{outcome.case}")
 
 
-def onward(asker: identity.Asker, outcome: Outcome) -> str | None:
+def onward(office: c.Office, asker: identity.Asker, outcome: Outcome) -> str | None:
     """The page of a task of this case that the same clerk may do, or None."""
     mine = (task for task in outcome.tasks if asker.actor.holding(task.role, task.scope))
-    return next((f"/tasks/{task.id}" for task in mine), None)
+    return next((f"/tasks/{one.id}" for one in mine if c.task_view(office, asker.actor, one.id).may_complete), None)

@@ -68,13 +68,19 @@ class _Reader:
         return str(schema.get("title", name))
 
     def groups(self, schema: Schema, value: Mapping[str, Any], title: str) -> Iterator[Section]:
-        """This group's own lines first, then every group inside it under its own heading."""
-        lines = tuple(self.lines(schema, value))
-        if lines:
-            yield Section(title=title, lines=lines)
+        """In the order of the form: its own lines under its title, every group inside it under its own heading."""
+        lines: list[Line] = []
         for name, part in self._properties(schema):
-            if isinstance(given := value.get(name), Mapping):
-                yield from self.groups(part, given, self.title(part, name))
+            if not isinstance(given := value.get(name), Mapping):
+                lines += self.lines({"properties": {name: part}}, value)
+                continue
+            inner = list(self.groups(part, given, self.title(part, name)))
+            if inner and (lines or title):
+                yield Section(title=title, lines=tuple(lines))
+                title, lines = "", []
+            yield from inner
+        if lines:
+            yield Section(title=title, lines=tuple(lines))
 
     def lines(self, schema: Schema, value: Mapping[str, Any]) -> Iterator[Line]:
         """A line for each answer that is not a group."""

@@ -112,6 +112,7 @@ def show(request: Request, template: str, asker: Asker | None, *, status: int = 
         drawn=lambda word: drawn(word, chosen),
         when=when,
         day=day,
+        exactly=exactly,
         asker=asker,
         csrf=asker.csrf if asker else "",
         new_key=lambda: secrets.token_urlsafe(16),
@@ -137,6 +138,11 @@ def local_path(text: str) -> str:
 def when(moment: datetime | None) -> str:
     """A moment on district clocks: 2026-10-12 09:30."""
     return moment.astimezone(_LOCAL).strftime("%Y-%m-%d %H:%M") if moment else ""
+
+
+def exactly(moment: datetime) -> str:
+    """A moment on district clocks to the thousandth of a second, as it is chained."""
+    return moment.astimezone(_LOCAL).isoformat(sep=" ", timespec="milliseconds").removesuffix("+08:00")
 
 
 def day(moment: datetime | None) -> str:

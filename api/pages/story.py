@@ -31,7 +31,7 @@ class Entry:
 
 
 def story(rows: Iterable[HistoryRow], names: Mapping[str, str], language: Language) -> tuple[Entry, ...]:
-    """Rows (oldest first) as entries, newest first. `names` maps kinds of deadlines and papers to their titles."""
+    """Rows (oldest first) as entries, newest first. `names`: titles by kind of deadline or paper, or `notice:kind`."""
     entries = []
     for _, command in groupby(rows, key=lambda row: row.command):
         entry = _entry(list(command), names, language)
@@ -88,5 +88,5 @@ def _named(detail: Mapping[str, Any], names: Mapping[str, str], language: Langua
     for key in _NAMED:
         value = detail.get(key)
         if isinstance(value, str) and value:
-            return names.get(value) or drawn(value, language)
+            return names.get(f"notice:{value}" if key == "notice" else value) or drawn(value, language)
     return ""

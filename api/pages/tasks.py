@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,22 +12,25 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import identity
+from api import identity, problems
 from api.identity import Asker
 from api.pages.cases import onward
 from api.pages.conditions import conditions
-from api.pages.screen import Posted, go, language, posted, show
+from api.pages.screen import Posted, Sent, go, language, posted, show
 from api.pages.texts import words
 from api.pages.view import surroundings
+from api.pages.widths import spans
 from api.settings import Language
 from engine import commands as c
 from engine import forms
-from engine.errors import Finding, FormInvalid
+from engine.errors import Conflict, Finding, FormInvalid
 from engine.model import TaskStatus
 
 router = APIRouter(include_in_schema=False)
 
 MOST_ROWS = 200
+# As many digits as a row may have: a longer number is no row, and none is read that costs time.
+_INDEX = re.compile(r"[0-9]{1,3}")
 _ROW = re.compile(r"\.(\d+)(?=\.|$)")
 _SAID = frozenset({"claimed", "draft", "onward"})
 
@@ -59,7 +63,7 @@ def act(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)
     office = identity.office(request)
     view = c.task_view(office, asker.actor, task_id)
     verb, _, path = form.get("_do").partition(":")
-    pairs = form.answers() + _uploads(office, asker, form)
+    pairs = form.answers() + _uploads(office, asker, form, view)
     if verb == "remove":
         pairs = _without(pairs, path)
     answers = dict(forms.from_fields(view.form, pairs)) if view.form is not None else {}
@@ -75,19 +79,32 @@ def act(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)
         outcome = c.complete_task(office, asker.actor, task_id, answers, once=once)
     except FormInvalid as error:
         return _page(request, asker, view, answers, error.findings, changed=True, status=422)
-    further = onward(asker, outcome)
-    return go(f"{further}?said=onward" if further else f"/tasks?said=completed:{quote(outcome.business_key)}")
+    except Conflict as error:
+        # Somebody or a deadline was first: say who and when, and keep what was typed in sight.
+        problem = problems.of_error(error)
+        view = c.task_view(office, asker.actor, task_id)
+        return _page(request, asker, view, answers, (), problem=problem, status=problem.status)
+    further = onward(office, asker, outcome)
+    return go(
+        f"{further}?said=onward"
+        if further
+        else f"/tasks?said=completed:{quote(outcome.business_key)}&case={outcome.case}"
+    )
 
 
-def _uploads(office: c.Office, asker: Asker, form: Posted) -> list[tuple[str, str]]:
-    """Keep every file and give its field the digest. Later pairs win, so a new file replaces the one before."""
-    return [
-        (
-            sent.field,
-            c.put_attachment(office, asker.actor, name=sent.name, media_type=sent.media_type, content=sent.content),
-        )
-        for sent in form.files
-    ]
+def _uploads(office: c.Office, asker: Asker, form: Posted, view: c.TaskView) -> list[tuple[str, str]]:
+    """Keep every file and give its field the digest. Later pairs win, so a new file replaces the one before.
+
+    Where the clerk may not work on the task (any more) nothing is kept: the verb then refuses, or recalls its answer.
+    """
+
+    def kept(sent: Sent) -> str:
+        if view.why_not in {"closed", "post"}:
+            return f"sha256:{hashlib.sha256(sent.content).hexdigest()}"
+        labels = {"name": sent.name, "media_type": sent.media_type}
+        return c.attach_file(office, asker.actor, view.task.id, **labels, content=sent.content)
+
+    return [(sent.field, kept(sent)) for sent in form.files]
 
 
 def _without(pairs: list[tuple[str, str]], row: str) -> list[tuple[str, str]]:
@@ -102,7 +119,7 @@ def _with_row(answers: dict[str, Any], path: str, pairs: Iterable[tuple[str, str
     for step in before:
         if isinstance(place, dict):
             place = place.setdefault(step, {})
-        elif isinstance(place, list) and step.isdecimal() and int(step) < len(place):
+        elif isinstance(place, list) and _INDEX.fullmatch(step) and int(step) < len(place):
             place = place[int(step)]
     rows = place.setdefault(last, []) if isinstance(place, dict) else None
     if isinstance(rows, list):
@@ -122,6 +139,7 @@ def _page(
     said: str = "",
     drafted: bool = False,
     changed: bool = False,
+    problem: problems.Problem | None = None,
     status: int = 200,
 ) -> Response:
     tree = forms.fields(view.form, answers, findings) if view.form is not None else ()
@@ -135,12 +153,13 @@ def _page(
         view=view,
         case=view.case,
         tree=tree,
-        when_needed=conditions(view.form.schema if view.form is not None else {}),
+        hints={"when": conditions(view.form.schema if view.form is not None else {}), "span": spans(tree)},
         errors=list(_faults(tree, findings, language(request))),
         may_claim=is_open and view.may_complete and view.task.claimed_by is None,
         may_release=is_open and view.may_complete and view.task.claimed_by is not None,
         said=words(language(request))(f"said.{said}") if said in _SAID else "",
         drafted=drafted,
+        problem=problem,
         changed=changed,
         **surroundings(request, asker, view.case, view.variables, chosen=process, leading=leading),
     )
@@ -148,18 +167,20 @@ def _page(
 
 def _faults(tree: Sequence[forms.Field], findings: Sequence[Finding], tongue: Language) -> Iterator[Fault]:
     """One line per finding: first those at fields, in the order of the page, then those of the form as a whole."""
-    t = words(tongue)
-    for one in _flat(tree):
-        row = _ROW.search(one.path)
-        title = (one.title_en or one.title) if tongue == "en" else one.title
-        label = " ".join(part for part in (title, t("form.row", n=int(row[1]) + 1) if row else "") if part)
+    for label, one in _flat(tree, tongue):
         for finding in one.errors:
             yield Fault(anchor=f"f-{one.path}", label=label, text=finding.en if tongue == "en" else finding.zh)
     for finding in forms.unplaced(tree, findings):
         yield Fault(anchor="answers", label="", text=finding.en if tongue == "en" else finding.zh)
 
 
-def _flat(tree: Iterable[forms.Field]) -> Iterator[forms.Field]:
+def _flat(tree: Iterable[forms.Field], tongue: Language, above: str = "") -> Iterator[tuple[str, forms.Field]]:
+    """Every field with its name in full: 联系人 · 手机号码. A row is known by its number."""
     for one in tree:
-        yield one
-        yield from _flat(one.children)
+        title = (one.title_en or one.title) if tongue == "en" else one.title
+        row = _ROW.search(one.path)
+        if row and row.end() == len(one.path):
+            title = words(tongue)("form.row", n=int(row[1]) + 1)
+        label = " · ".join(part for part in (above, title) if part)
+        yield label, one
+        yield from _flat(one.children, tongue, label)

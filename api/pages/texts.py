@@ -43,6 +43,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "tasks.unclaimed": ("未签收", "unclaimed"),
     "tasks.claim": ("签收", "Claim"),
     "tasks.open": ("办理", "Open"),
+    "tasks.look": ("查看", "Look"),
     "tasks.more": ("下一页", "Next page"),
     "tasks.first": ("回到第一页", "Back to the first page"),
     "tasks.none.mine": ("没有已签收的任务。", "You have claimed nothing."),
@@ -51,6 +52,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "tasks.action": ("操作", "Action"),
     # said: one sentence after something was done
     "said.completed": ("已提交：", "Submitted: "),
+    "said.look": ("查看办件和文书", "See the case and its papers"),
     "said.released": ("已退回岗位待办。", "Given back to the posts."),
     "said.claimed": ("已签收，由您办理。", "Claimed; it is yours."),
     "said.draft": ("草稿已保存，仅您本人可见。", "Draft saved; only you can see it."),
@@ -67,6 +69,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "task.whynot.closed": ("该任务已结束。", "This task is closed."),
     "task.whynot.post": ("您可以查看，但办理须由其他岗位进行。", "You may look, but another post completes this."),
     "task.whynot.claimed": ("该任务已由他人签收，您可以查看。", "Somebody else has claimed this; you may look."),
+    "task.whynot.distinct": (
+        "前一环节由您办理，本环节须由另一人办理，您可以查看。",
+        "You did the step before; another person completes this. You may look.",
+    ),
+    "task.notsent": ("您填写的内容没有提交，仍列在下面。", "What you typed was not submitted; it is still below."),
     "task.heldby": ("签收人", "Claimed by"),
     "task.drafted": ("已填入您保存的草稿。", "Your draft is filled in."),
     "form.errors": ("有 {n} 处需要修改", "{n} things need correction"),
@@ -89,11 +96,14 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "case.item": ("事项", "Item"),
     "case.department": ("办理部门", "Department"),
     "case.handling": ("承诺时限", "Promised"),
+    "case.instant": ("当场办结", "at once, at the counter"),
     "case.legal": ("法定依据", "Legal basis"),
     "case.where": ("当前位置", "Where it stands"),
     "case.nowhere": ("没有待办任务", "No open task"),
     "case.deadlines": ("时限", "Deadlines"),
     "case.nodeadlines": ("尚未起算", "None has begun"),
+    "case.noclock": ("没有正在计算的时限", "No clock is running"),
+    "case.deadlines.over": ("已结束的时限（{n}）", "Clocks that have ended ({n})"),
     "case.papers": ("文书", "Papers"),
     "case.nopapers": ("尚未出具文书", "No paper issued yet"),
     "case.rendering": ("正在生成", "being made"),
@@ -106,6 +116,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "The diagram bundle is not built (npm ci and npx vite build in api/web); the positions are given in words.",
     ),
     "case.diagram.legend": ("深色描边为当前环节，浅色为已经过的路径。", "Strong outline: now; light: the path so far."),
+    "case.diagram.larger": ("放大", "Larger"),
+    "case.diagram.smaller": ("缩小", "Smaller"),
+    "case.diagram.whole": ("全图", "Whole"),
     "case.diagram.failed": ("流程图无法显示。", "The diagram cannot be shown."),
     "case.incidents": ("运行异常", "Incidents"),
     "case.withdraw": ("撤回申请", "Withdraw the application"),
@@ -122,6 +135,17 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "cases.none": ("没有符合条件的办件。", "No case matches."),
     "cases.running": ("在办", "Running"),
     "cases.endedonly": ("已办结", "Ended"),
+    # the whole history
+    "audit.title": ("全部记录", "The whole record"),
+    "audit.number": ("序号", "No."),
+    "audit.at": ("记录时间", "Recorded at"),
+    "audit.occurred": ("发生于", "happened at"),
+    "audit.what": ("事件", "Event"),
+    "audit.who": ("何人、何岗位", "Who, holding which post"),
+    "audit.values": ("数据（原值 → 新值）", "Values (old → new)"),
+    "audit.hash": ("校验值", "Hash"),
+    "audit.erased": ("内容已依法删除", "erased by law"),
+    "audit.none": ("没有更多记录。", "No further events."),
     # new case, processes
     "new.title": ("新收件：选择事项", "New case: choose the item"),
     "new.search": ("按事项名称、部门或编码查找", "Search by name, department or code"),
@@ -138,18 +162,20 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "processes.xml": ("下载 BPMN 文件", "Download the BPMN file"),
     # problems
     "problem.back": ("返回待办", "Back to the tasks"),
-    "problem.who": ("由 {by} 办理", "by {by}"),
+    "problem.who": ("由 {by}", "by {by}"),
     "problem.when": ("时间：{at}", "at {at}"),
     "problem.code": ("错误代码", "Code"),
     "lamp.green": ("正常", "on time"),
     "lamp.yellow": ("临期", "due soon"),
     "lamp.red": ("超期", "overdue"),
+    "lamp.none": ("未计时", "no clock runs"),
     "lamp.off": ("停计", "not counting"),
     "deadline.running": ("计时中", "running"),
     "deadline.paused": ("暂停", "standing still"),
     "deadline.met": ("按期完成", "met"),
     "deadline.dropped": ("不再计算", "dropped"),
     "deadline.breached": ("超期", "breached"),
+    "deadline.ended": ("结束于", "ended"),
     "deadline.until": ("至", "until"),
     "deadline.provisional": ("暂定", "provisional"),
     "status.active": ("在办", "running"),
@@ -190,6 +216,18 @@ _EVENTS: Mapping[str, tuple[str, str]] = {
     "documents.rendered": ("文书已生成", "Paper made"),
 }
 
+# Kinds of history that only an auditor reads.
+_CHAINED: Mapping[str, tuple[str, str]] = {
+    "element.entered": ("进入节点", "Element entered"),
+    "element.completed": ("完成节点", "Element completed"),
+    "element.cancelled": ("取消节点", "Element cancelled"),
+    "variables.written": ("写入数据", "Variables written"),
+    "scope.opened": ("进入子流程", "Scope opened"),
+    "event.thrown": ("抛出事件", "Event thrown"),
+    "event.caught": ("捕获事件", "Event caught"),
+    "error.uncaught": ("未处理的错误", "Error nobody caught"),
+}
+
 # Words that diagrams use as ids: outcomes of end events, milestones; an unknown one shows as it is drawn.
 _DRAWN: Mapping[str, tuple[str, str]] = {
     "granted": ("准予", "granted"),
@@ -208,6 +246,7 @@ _DRAWN: Mapping[str, tuple[str, str]] = {
     "certified": ("已制证", "certified"),
     "ready": ("待取件", "ready"),
     "issued": ("已出件", "issued"),
+    "posted": ("已寄出", "posted"),
     "registered": ("已登记", "registered"),
     "intake_clerk": ("收件员", "Intake clerk"),
     "acceptance_reviewer": ("受理审核员", "Acceptance reviewer"),
@@ -243,6 +282,12 @@ def drawn(word: str | None, language: Language) -> str:
         return ""
     pair = _DRAWN.get(word)
     return word if pair is None else pair[1 if language == "en" else 0]
+
+
+def chained(kind: str, language: Language) -> str:
+    """What any event's kind is called for an auditor; unknown kinds stay as they are."""
+    pair = _CHAINED.get(kind) or _EVENTS.get(kind) or (kind, kind)
+    return pair[1 if language == "en" else 0]
 
 
 def happened(kind: str, language: Language) -> str | None:

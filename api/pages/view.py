@@ -53,6 +53,8 @@ def surroundings(
     keys = _processes(case, rows)
     key = chosen if chosen in keys else leading if leading in keys else case.process_key
     titles = {d.kind: d.name for d in case.deadlines} | {p.kind: p.title for p in case.documents}
+    tables = (table for table in c.registers(office, actor) if table.name == "notices")
+    titles |= {f"notice:{row['kind']}": row["name"] for table in tables for row in table.rows}
     elements = {row.element: row.element_name for row in rows if row.element and row.element_name}
     return {
         "story": story(rows, titles, tongue),
@@ -123,11 +125,11 @@ def _item(request: Request, variables: Mapping[str, Any]) -> tuple[Section, ...]
         return ()
     t = words(language(request))
     unit = item.get("promised_unit")
-    promised = f"{item.get('promised_days', '')}{t(f'unit.{unit}')}" if unit else ""
+    promised = f"{item['promised_days']}{t(f'unit.{unit}')}" if item.get("promised_days") else t("case.instant")
     facts = (
         ("case.item", item.get("name", "")),
         ("case.department", item.get("department_name", "")),
-        ("case.handling", promised),
+        ("case.handling", promised if unit else ""),
         ("case.legal", item.get("legal_basis", "")),
     )
     lines = tuple(Line(label=t(key), shown=Shown(text=str(value))) for key, value in facts if value)

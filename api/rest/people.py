@@ -58,6 +58,7 @@ def create_account(request: Request, account: AccountIn) -> Response:
         display_name=account.display_name,
         password=account.password,
         memberships=tuple(Membership(**post.model_dump()) for post in account.memberships),
+        once=identity.once(request),
     )
     return Answer({"id": made}, 201)
 
@@ -86,4 +87,4 @@ def advance_clock(request: Request, clock: ClockIn) -> Response:
     actor = identity.asker(request).actor
     if not identity.settings(request).simulation or not actor.scopes("system_admin"):
         raise Forbidden("Only a simulation's clock can be moved, by a system_admin")
-    return Answer({"now": c.advance_clock(identity.office(request), actor, clock.by)})
+    return Answer({"now": c.advance_clock(identity.office(request), actor, clock.by, once=identity.once(request))})

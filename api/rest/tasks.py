@@ -102,11 +102,10 @@ def draft(request: Request, task_id: UUID, given: AnswersIn) -> Response:
 @router.post("/tasks/{task_id}/attachments", status_code=201)
 def attach(request: Request, task_id: UUID, file: Annotated[UploadFile, File()]) -> Response:
     """Store a file; its digest is what the form's attachment field takes."""
-    actor = identity.asker(request).actor
-    c.task_view(identity.office(request), actor, task_id)
-    digest = c.put_attachment(
+    digest = c.attach_file(
         identity.office(request),
-        actor,
+        identity.asker(request).actor,
+        task_id,
         name=file.filename or "file",
         media_type=file.content_type or "application/octet-stream",
         content=file.file.read(),

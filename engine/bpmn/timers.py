@@ -69,12 +69,18 @@ def first(kind: str, text: str, evaluate: Evaluate, now: datetime) -> tuple[str,
         return stamp(shift(now, value)), 0
     parts = _cycle(value)
     left = int(parts[0][1:]) - 1 if parts[0][1:] else -1
-    return stamp(shift(now, parts[1]) if len(parts) == 2 else moment(parts[1])), left
+    begins = stamp(shift(now, parts[1]) if len(parts) == 2 else moment(parts[1]))
+    if left:
+        following(text, begins, evaluate)
+    return begins, left
 
 
 def following(text: str, due: str, evaluate: Evaluate) -> str:
     """The firing of a cycle after ``due``, the planned moment, not the noticed one. Raises as ``first``."""
-    return stamp(shift(datetime.fromisoformat(due), _cycle(_value(text, evaluate))[-1]))
+    after = stamp(shift(datetime.fromisoformat(due), _cycle(_value(text, evaluate))[-1]))
+    if after <= due:
+        raise ValueError("a cycle that stands still would fire for ever")
+    return after
 
 
 def _value(text: str, evaluate: Evaluate) -> Any:

@@ -16,12 +16,11 @@ from engine.commands.people import (
     create_account,
     log_in,
     log_out,
-    put_attachment,
     same_csrf,
     who,
 )
 from engine.commands.publishing import publish, read_library
-from engine.commands.tasks import claim_task, complete_task, release_task, save_draft
+from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
 from engine.commands.views import (
     CaseView,
     DeadlineView,
@@ -56,6 +55,7 @@ __all__ = [
     "TaskView",
     "accounts",
     "advance_clock",
+    "attach_file",
     "attachment",
     "case_view",
     "cases",
@@ -75,7 +75,6 @@ __all__ = [
     "process_definitions",
     "process_xml",
     "publish",
-    "put_attachment",
     "read_library",
     "recompute_deadlines",
     "register",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,12 +15,16 @@ from engine.calendar import SHANGHAI
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain, outcome_of, outcome_to_plain
-from engine.errors import CaseEnded, Finding, Forbidden, Invalid, NothingWaits, Refused
+from engine.errors import CaseEnded, Finding, Forbidden, Invalid, NotFound, NothingWaits, Refused
 from engine.model import ActedAs, Actor, CaseStatus, Once, Outcome, Release
-from engine.store import Case, CasePage, Series, Transaction, WaitRow, new_id
+from engine.store import Case, CasePage, Incident, Series, Transaction, WaitRow, new_id, queries
 from engine.store.points import reached
 
 WITHDRAWAL = "withdrawal"
+# How many moments one command makes up for when nobody has come by for long.
+MOMENTS = 100
+# What the numbers look like that the district gives; a caller's own key never looks so.
+GIVEN_NUMBER = re.compile(r"(\d{31}|[A-Za-z_][A-Za-z0-9_]*-)\d{12,}")
 
 
 def start_case(
@@ -38,36 +43,51 @@ def start_case(
 
     Raises:
         NotFound: no such process. Forbidden: the actor does not hold the role of the lane the start event lies in.
-        Invalid: a variable the process does not declare. BusinessKeyTaken. In all cases only the refusal is recorded.
+        Invalid: a variable the process does not declare, a key of the form the district gives. BusinessKeyTaken.
+        In all cases only the refusal is recorded.
     """
     given = {"process": process_key, "variables": dict(variables), "business_key": business_key}
-    with attempt(office, actor, "start", given) as made, office.store.transaction() as tx:
+    with attempt(office, actor, "start", given), office.store.transaction() as tx:
+        # Before the key is written: a process nobody knows may have a name longer than any index takes.
+        release = office.current_release(process_key)
         if once and (answer := tx.recall(actor, once)) is not None:
             return outcome_from_plain(answer)
-        release = office.current_release(process_key)
         definition = office.definition(release)
-        values = _inputs(definition, variables)
-        values |= _item(office, definition)
+        values = _inputs(definition, variables) | _item(office, definition)
         role, scope = starter(definition, values)
         if actor.holding(role, scope) is None:
             raise Forbidden(role=role, scope=scope)
-        tx.put_release(release)
+        _check_key(business_key)
         number = business_key or _number(tx, process_key, values.get("item"))
-        case_id = new_id()
-        case = tx.new_case(
-            case_id,
-            business_key=number,
-            process_key=process_key,
-            release=release.digest,
-            started_by=actor.account,
-            scope=scope,
-        )
-        made.case = case_id
         who = acted_as(actor, role, scope)
-        record = Record(office=office, case=case, release=release, definition=definition, actor=who, now=tx.now())
-        record.input("case.started", detail={"process": process_key, "business_key": number}, values=values)
-        record.take(bpmn.start(definition, record.now, values, business_key=number))
-        return saved(tx, case, record, actor, once)
+        record = _new(office, tx, release, number=number, values=values, actor=who, scope=scope)
+        return saved(tx, record.case, record, actor, once)
+
+
+def _new(
+    office: Office,
+    tx: Transaction,
+    release: Release,
+    *,
+    number: str,
+    values: Mapping[str, Any],
+    actor: ActedAs,
+    scope: str,
+) -> Record:
+    """A case of its own, with its first step taken."""
+    tx.put_release(release)
+    case = tx.new_case(
+        new_id(),
+        business_key=number,
+        process_key=release.root,
+        release=release.digest,
+        started_by=actor.account,
+        scope=scope,
+    )
+    _, definition, record = opened(office, tx, case, actor)
+    record.input("case.started", detail={"process": release.root, "business_key": number}, values=values)
+    record.take(bpmn.start(definition, record.now, values, business_key=number))
+    return record
 
 
 def _inputs(definition: Definition, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,6 +105,13 @@ def _inputs(definition: Definition, variables: Mapping[str, Any]) -> dict[str, A
     if findings:
         raise Invalid(findings)
     return dict(variables)
+
+
+def _check_key(business_key: str | None) -> None:
+    """A number taken out of turn would stop every later start: the series gives it again and again."""
+    if business_key is not None and GIVEN_NUMBER.fullmatch(business_key):
+        zh, en = "这种格式的编号由系统分配", "Numbers of this form are given by the system"
+        raise Invalid([Finding(where="business_key", rule="reserved", zh=zh, en=en)])
 
 
 def _item(office: Office, definition: Definition) -> dict[str, Any]:
@@ -149,15 +176,25 @@ def opened(office: Office, tx: Transaction, case: Case, actor: ActedAs | None) -
 
 
 def fire(office: Office, tx: Transaction, case: Case) -> None:
-    """Fire the locked case's timers and mark its breached deadlines, as of now; one command, by nobody."""
+    """Fire the locked case's timers and mark its breached deadlines up to now; one command, by nobody.
+
+    Moment by moment, as if somebody had always come by in time: what happens at one may begin, meet or end what would
+    be due at the next. Very many moments take several commands; ``wake_at`` then says that there is more.
+    """
     _, definition, record = opened(office, tx, case, None)
-    clocks = record.clocks
-    moments = clocks.moments()
-    record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
-    for kind, detail in clocks.breach(record.now):
-        record.derived(kind, detail=detail)
-    if case.state is not None:
-        record.take(bpmn.fire(definition, case.state, record.now, moments))
+    until, state = record.now, case.state
+    for _ in range(MOMENTS):
+        moment = record.wake_at()
+        if state is None or moment is None or moment > until:
+            break
+        record.now = moment
+        moments = record.clocks.moments()
+        record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
+        for kind, detail in record.clocks.breach(moment):
+            record.derived(kind, detail=detail, occurred_at=moment)
+        step = bpmn.fire(definition, state, moment, moments)
+        record.take(step)
+        state = step.state
     tx.save(case, record.changes())
 
 
@@ -185,7 +222,8 @@ def withdraw_case(office: Office, actor: Actor, case_id: UUID, reason: str, *, o
     """The applicant takes the application back (until the decision): the message ``withdrawal`` of the diagram.
 
     Raises:
-        NotFound: no such case. Forbidden: not at a counter that takes such applications. NothingWaits: too late.
+        NotFound: no such case, or none that the actor may see. NothingWaits: too late.
+        Forbidden: not at a counter that takes such applications.
         Invalid: no reason. Only the refusal is recorded then.
     """
     with attempt(office, actor, "withdraw", {"case": str(case_id), "reason": reason}) as made:
@@ -217,7 +255,7 @@ def deliver_message(
     The same ``message_id`` of the same sender is taken once.
 
     Raises:
-        NothingWaits: no case waits for it, or it was taken before. Forbidden: the sender may not act on the case.
+        NothingWaits: no case that the sender may see waits, or it was taken before. Forbidden: may not act on the case.
     """
     given = {"name": name, "key": key, "payload": payload, "id": message_id}
     with attempt(office, actor, "deliver", given) as made:
@@ -228,22 +266,34 @@ def deliver_message(
             waiting[:] = [wait]
             return case
 
-        with settled(office, lock) as (tx, case):
-            made.case = case.id
-            if once and (answer := tx.recall(actor, once)) is not None:
-                return outcome_from_plain(answer)
-            if not tx.take_message(actor.name, message_id):
-                raise NothingWaits(message=name)
-            return _deliver(
-                office,
-                tx,
-                case,
-                actor=actor,
-                wait=waiting[0],
-                payload=payload,
-                once=once,
-                detail={"message": name, "id": message_id},
-            )
+        try:
+            with settled(office, lock) as (tx, case):
+                made.case = case.id
+                if once and (answer := tx.recall(actor, once)) is not None:
+                    return outcome_from_plain(answer)
+                if not tx.take_message(actor.name, message_id):
+                    raise NothingWaits(message=name)
+                told = {"message": name, "id": message_id}
+                return _deliver(office, tx, case, actor=actor, wait=waiting[0], payload=payload, once=once, detail=told)
+        except (NothingWaits, NotFound) as error:
+            if (before := _answered(office, actor, once)) is not None:
+                return before
+            # Keys can be guessed: to who may not see the case, nobody waits.
+            raise NothingWaits(message=name) from error
+
+
+def _answered(office: Office, actor: Actor, once: Once | None) -> Outcome | None:
+    """The answer given before under this key, asked for without the case: what had waited for it is gone by now.
+
+    Raises:
+        KeyReused: the key came with another request.
+    """
+    if once is None:
+        return None
+    with office.store.transaction() as tx:
+        answer = tx.recall(actor, once)
+        tx.abandon()
+    return None if answer is None else outcome_from_plain(answer)
 
 
 def _deliver(
@@ -259,6 +309,7 @@ def _deliver(
 ) -> Outcome:
     _, definition, record = opened(office, tx, case, None)
     if not may_act(actor, definition, case):
+        queries.case_page(tx, actor, case.id)  # who may not see a case does not learn that it exists
         raise Forbidden(process=case.process_key)
     if case.status is CaseStatus.ENDED or case.state is None:
         raise CaseEnded(outcome=case.outcome)
@@ -276,28 +327,51 @@ def retry_incident(office: Office, actor: Actor, incident_id: UUID, *, once: Onc
     """Try a stuck element again, from where it failed.
 
     Raises:
-        NotFound: no such open incident. Forbidden: only a system administrator of the case's scope may.
+        NotFound: no such open incident of a case the actor may see.
+        Forbidden: only a system administrator of the case's scope may.
     """
-    with attempt(office, actor, "retry", {"incident": str(incident_id)}) as made, office.store.transaction() as tx:
-        case, incident = tx.lock_incident(incident_id)
-        made.case = case.id
-        if once and (answer := tx.recall(actor, once)) is not None:
-            return outcome_from_plain(answer)
-        if actor.holding("system_admin", case.scope) is None:
-            raise Forbidden(role="system_admin")
-        _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
-        record.input("incident.retried", element=incident.element, token=incident.token, detail={"code": incident.code})
-        if incident.job is not None:
-            tx.retry_job(incident)
-        elif case.state is not None:
-            record.take(bpmn.resume(definition, case.state, record.now, retry=incident.token))
-        return saved(tx, case, record, actor, once)
+    with attempt(office, actor, "retry", {"incident": str(incident_id)}) as made:
+        found: list[Incident] = []
+
+        def lock(tx: Transaction) -> Case:
+            case, incident = tx.lock_incident(incident_id)
+            found[:] = [incident]
+            return case
+
+        try:
+            with settled(office, lock) as (tx, case):
+                made.case = case.id
+                if once and (answer := tx.recall(actor, once)) is not None:
+                    return outcome_from_plain(answer)
+                return _retry(office, tx, case, found[0], actor=actor, once=once)
+        except NotFound:
+            if (before := _answered(office, actor, once)) is not None:
+                return before
+            raise
+
+
+def _retry(
+    office: Office, tx: Transaction, case: Case, incident: Incident, *, actor: Actor, once: Once | None
+) -> Outcome:
+    if actor.holding("system_admin", case.scope) is None:
+        queries.case_page(tx, actor, case.id)
+        raise Forbidden(role="system_admin")
+    _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
+    record.input("incident.retried", element=incident.element, token=incident.token, detail={"code": incident.code})
+    if incident.job is not None:
+        tx.retry_job(incident)
+    elif case.state is not None:
+        record.take(bpmn.resume(definition, case.state, record.now, retry=incident.token))
+    return saved(tx, case, record, actor, once)
 
 
 def recompute_deadlines(office: Office, case_id: UUID) -> None:
-    """Put the case's open deadlines under the calendar in force, one event for each that moved."""
-    with office.store.transaction() as tx:
-        case = tx.lock_case(case_id)
+    """Put the case's open deadlines under the calendar in force, one event each; what was due before has lapsed.
+
+    Raises:
+        NotFound: no such case.
+    """
+    with settled(office, lambda tx: tx.lock_case(case_id)) as (tx, case):
         if case.status is CaseStatus.ENDED:
             return
         _, _, record = opened(office, tx, case, None)

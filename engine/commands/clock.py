@@ -30,10 +30,12 @@ class Clocks:
 
     def act(self, verb: str, kind: str, act: Act) -> Told:
         """Do what a drawn act says; gives (event kind, detail) of each thing that happened."""
+        row = self.open(kind)
         if verb == "starts":
+            if row is not None:  # begun again: the earlier one would run on for nobody
+                yield self._change("drops", row, act)
             yield self._start(kind, act)
             return
-        row = self.open(kind)
         if row is None:
             yield f"deadline.{verb}.nothing", {"deadline": kind}
             return

@@ -18,6 +18,8 @@ from engine.store import Publication, Store
 
 T = TypeVar("T")
 
+# The scope above all others: what concerns everybody (the library, the clock) is done from here only.
+DISTRICT = "liwan"
 # What a release names besides processes and forms: the tables and templates a running case may still need.
 KEPT_REGISTERS = ("deadline_kinds", "departments", "papers", "notices")
 

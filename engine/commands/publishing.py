@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
 from engine import forms
 from engine.bpmn import gate
 from engine.calendar import announced_days, merged_days
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import recompute_deadlines
-from engine.commands.office import Office
-from engine.errors import Forbidden, Refused
+from engine.commands.office import DISTRICT, Office
+from engine.errors import Forbidden, Refused, SanweiError, StaleRevision
 from engine.model import Actor, Event, Library
 from engine.store import Publication, Transaction, queries
 
@@ -42,26 +41,29 @@ def publish(office: Office, actor: Actor, library: Library, *, alone: bool = Tru
 
     Raises:
         Forbidden: only a designer may. Refused: the gate found errors; all findings; nothing is published.
+        StaleRevision: the library the files were laid over was replaced meanwhile; nothing is published.
     """
     with attempt(office, actor, "publish", {"files": len(library.files)}):
-        if actor.account is not None and not actor.scopes("designer"):
-            raise Forbidden(role="designer")
+        if actor.account is not None and actor.holding("designer", DISTRICT) is None:
+            raise Forbidden(role="designer", scope=DISTRICT)
+        before = office.store.publication()
         if not alone:
             library = Library({**published_library(office).files, **library.files})
         findings = gate.check(library)
         errors = [finding for finding in findings if finding.severity == "error"]
         if errors:
             raise Refused(errors)
-        before = office.store.publication()
         with office.store.transaction() as tx:
             entries = _entries(tx, library)
             publication = tx.publish(entries, actor.account)
             if publication.changed:
+                if not alone and publication.number != (before.number + 1 if before else 1):
+                    raise StaleRevision()  # laid over a library that is no longer in force: the rival's would be lost
                 detail = {"publication": publication.number, "changed": list(publication.changed)}
                 event = Event(kind="library.published", input=True, actor=acted_as(actor, "designer"), detail=detail)
                 tx.append("definition:", [event])
     if before is not None and "register:calendar" in publication.changed:
-        _recompute(office)
+        follow_calendar(office)
     made = tuple(name for name in publication.changed if not name.startswith(f"{SOURCE}:"))
     return replace(publication, changed=made or publication.changed)
 
@@ -108,11 +110,18 @@ def _register_name(path: str) -> str:
     return short.removeprefix("registers/")
 
 
-def _recompute(office: Office) -> None:
-    for case_id in _open_cases(office):
-        recompute_deadlines(office, case_id)
+def follow_calendar(office: Office) -> int:
+    """Put every open deadline that was computed by another calendar under the one in force; gives how many failed.
 
-
-def _open_cases(office: Office) -> tuple[UUID, ...]:
+    A case that fails keeps no other from its turn: the publication stands, and the worker comes by again.
+    """
+    version = office.current_calendar().version
     with office.store.reading() as reading:
-        return queries.cases_with_open_deadlines(reading)
+        behind = queries.cases_behind_calendar(reading, version)
+    failed = 0
+    for case_id in behind:
+        try:
+            recompute_deadlines(office, case_id)
+        except SanweiError:
+            failed += 1
+    return failed

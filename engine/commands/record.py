@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,8 @@ from engine.store import (
     new_id,
 )
 
+DEADLOCK = "deadlock"
+
 
 @dataclass(kw_only=True, slots=True)
 class Record:
@@ -52,6 +54,7 @@ class Record:
     uploaded_by: UUID | None = None
     milestone: str | None = None
     step: Step | None = None
+    done: ClosedTask | None = None
     clocks: Clocks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +79,7 @@ class Record:
 
     # -- a step of the machine
     def take(self, step: Step, completed: UUID | None = None, by: UUID | None = None, name: str | None = None) -> None:
-        """Everything a step says; ``completed`` is the task that led to it."""
+        """Everything a step says; ``completed`` is the task that led to it. Steps of one command follow each other."""
         if step.more:
             raise InputRejected([], "The step spent its budget")
         acts = list(step.acts)
@@ -88,7 +91,10 @@ class Record:
             self._act(act)
         if step.outcome is not None:
             self._end_clocks()
-        self._tasks(step, completed, by, name)
+        if completed is not None:
+            self.done = ClosedTask(id=completed, status=TaskStatus.COMPLETED, at=self.now, by=by, name=name)
+        if step.stuck and all(incident.code != DEADLOCK for incident in self.case.incidents):
+            self.derived("incident.raised", detail={"code": DEADLOCK})
         self.step = step
 
     def _entry(self, entry: Entry) -> None:
@@ -103,14 +109,16 @@ class Record:
             values=entry.values,
         )
 
-    def _tasks(self, step: Step, completed: UUID | None, by: UUID | None, name: str | None) -> None:
+    def _tasks(self, step: Step) -> None:
+        """What the last step leaves open, compared with what was; a cancelled task names who did it, if anybody."""
         alive = {work.token for work in step.work}
         known = {task.token for task in self.case.tasks}
+        by, name = (self.actor.account, self.actor.name) if self.actor else (None, None)
         for task in self.case.tasks:
-            if task.id == completed:
-                self.closed.append(ClosedTask(id=task.id, status=TaskStatus.COMPLETED, at=self.now, by=by, name=name))
+            if self.done and task.id == self.done.id:
+                self.closed.append(self.done)
             elif task.token not in alive:
-                self.closed.append(ClosedTask(id=task.id, status=TaskStatus.CANCELLED, at=self.now))
+                self.closed.append(ClosedTask(id=task.id, status=TaskStatus.CANCELLED, at=self.now, by=by, name=name))
         for work in step.work:
             if work.token not in known:
                 self.opened.append(
@@ -210,7 +218,8 @@ class Record:
         step = self.step
         if step is None:
             claims = tuple(self.claims)
-            return Changes(command=self.command, events=tuple(self.events), claims=claims, **self._clock_changes(None))
+            return Changes(command=self.command, events=tuple(self.events), claims=claims, **self._clock_changes())
+        self._tasks(step)
         self.events[-1] = replace(self.events[-1], state_digest=hashlib.sha256(step.state).hexdigest())
         return Changes(
             command=self.command,
@@ -223,23 +232,28 @@ class Record:
             opened=tuple(self.opened),
             closed=tuple(self.closed),
             waits=tuple(_wait(w) for w in step.waits),
-            incidents=tuple(NewIncident(token=i.token, element=i.element, code=i.code) for i in step.incidents),
+            incidents=_incidents(step),
             papers=tuple(self.papers),
             outgoing=tuple(self.outgoing),
             attachments=self.attachments,
             uploaded_by=self.uploaded_by,
-            **self._clock_changes(step.waits if step.outcome is None else ()),
+            **self._clock_changes(),
         )
 
-    def _clock_changes(self, waits: Iterable[bpmn.Wait] | None) -> dict[str, Any]:
-        """``wake_at``: the next timer or breach. The worklist sorts by the agency's nearest deadline."""
-        if waits is None:
+    def wake_at(self) -> datetime | None:
+        """The next timer or breach, as things stand after what was taken so far."""
+        if self.step is None:
             waits = tuple(_unwait(row) for row in self.case.waits)
-        timers = bpmn.next_due(tuple(waits), self.clocks.moments())
-        moments = [m for m in (timers, self.clocks.next_breach()) if m is not None]
+        else:
+            waits = self.step.waits if self.step.outcome is None else ()
+        timers = bpmn.next_due(waits, self.clocks.moments())
+        return min((m for m in (timers, self.clocks.next_breach()) if m is not None), default=None)
+
+    def _clock_changes(self) -> dict[str, Any]:
+        """The worklist sorts by the agency's nearest deadline."""
         return {
             "deadlines": tuple(self.clocks.changed()),
-            "wake_at": min(moments, default=None),
+            "wake_at": self.wake_at(),
             "due_at": self.clocks.nearest(),
         }
 
@@ -253,6 +267,12 @@ class Record:
         except ExpressionError:
             return None
         return title if title != self.case.title else None
+
+
+def _incidents(step: Step) -> tuple[NewIncident, ...]:
+    """The machine's, and one for a case that nothing can ever move: no element failed, the diagram did."""
+    found = tuple(NewIncident(token=i.token, element=i.element, code=i.code) for i in step.incidents)
+    return (*found, NewIncident(token=None, element=None, code=DEADLOCK)) if step.stuck else found
 
 
 def _belongs(act: Act, entry: Entry) -> bool:

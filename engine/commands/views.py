@@ -224,7 +224,7 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
     view = _case(office, actor, page, moment)
     _, definition = office.release_of(page.release)
     open_now = task.status is TaskStatus.OPEN and page.state is not None
-    why_not = _why_not(actor, task)
+    why_not = _why_not(actor, task, _done_before(definition, page, task))
     return TaskView(
         task=task,
         case=view,
@@ -237,13 +237,26 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
     )
 
 
-def _why_not(actor: Actor, task: Task) -> str:
-    """A word for the reason, empty when the actor may complete the task: closed, post or claimed."""
+def _done_before(definition: Definition, page: CasePage, task: Task) -> set[UUID | None]:
+    """Who completed, in this case, an element whose performer may not do this task: the diagram's four eyes."""
+    others = definition.node(task.element).distinct_from
+    home = task.element.partition("/")[0]
+    return {
+        one.closed_by
+        for one in page.tasks
+        if one.element.partition("/")[0] == home and one.element.rpartition("/")[2] in others
+    }
+
+
+def _why_not(actor: Actor, task: Task, others: set[UUID | None]) -> str:
+    """A word for the reason, empty when the actor may complete the task: closed, post, claimed or distinct."""
     if task.status is not TaskStatus.OPEN:
         return "closed"
     if actor.holding(task.role, task.scope) is None:
         return "post"
-    return "claimed" if task.claimed_by not in (None, actor.account) else ""
+    if task.claimed_by not in (None, actor.account):
+        return "claimed"
+    return "distinct" if actor.account is not None and actor.account in others else ""
 
 
 def history(office: Office, actor: Actor, case_id: UUID, *, after: int = 0, limit: int = 200) -> Page[HistoryRow]:

@@ -42,7 +42,7 @@ class HttpGateway:
             answer = self._client.post(self._url, json=body, headers={"Idempotency-Key": str(number)})
         except httpx.HTTPError as error:
             raise Undeliverable(type(error).__name__) from error
-        if answer.is_error:
+        if not answer.is_success:
             raise Undeliverable(f"http_{answer.status_code}")
 
 
@@ -54,8 +54,8 @@ class Spool:
 
     def send(self, number: UUID, to: str, text: str) -> None:
         line = json.dumps({"id": str(number), "to": to, "text": text}, ensure_ascii=False) + "\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as spool:
                 spool.write(line)
         except OSError as error:

@@ -144,7 +144,7 @@ def widget_of(schema: Schema) -> str:
         return "hidden"
     if kind in _BY_TYPE:
         return _BY_TYPE[str(kind)]
-    plain = "textarea" if schema.get("maxLength", 0) > _LONG_TEXT else "text"
+    plain = "textarea" if schema.get("maxLength", 0) > _LONG_TEXT and "format" not in schema else "text"
     return _BY_FORMAT.get(str(schema.get("format")), plain)
 
 
@@ -163,6 +163,9 @@ def _choices(schema: Schema, widget: str) -> Iterator[Choice]:
 def _shown(schema: Schema, widget: str, value: Any) -> Any:
     if widget in {"group", "rows"}:
         return None
+    if widget == "checkboxes":
+        # A draft is kept unchecked: it may hold anything here.
+        return value if isinstance(value, list) else []
     if schema.get("type") == "boolean" and widget != "checkbox" and isinstance(value, bool):
         return "true" if value else "false"
     return schema.get("const") if widget == "hidden" and value is None else value

@@ -60,7 +60,9 @@ def _read(schema: Schema, node: _Node, wanted: bool) -> Any:
         return _raw(node)
     if kind == "boolean":
         last = node.values[-1].strip() if node.values else ""
-        return _BOOLEANS.get(last.lower(), last or ABSENT)
+        given = _BOOLEANS.get(last.lower(), last or ABSENT)
+        # The hidden companion of a confirmation that this case does not ask for is no answer.
+        return ABSENT if given is False and schema.get("const") is True and not wanted else given
     text = next((v for v in reversed(node.values) if v.strip()), None)
     if text is None:
         return ABSENT

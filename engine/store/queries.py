@@ -28,7 +28,7 @@ __all__ = [
     "accounts",
     "case_page",
     "cases",
-    "cases_with_open_deadlines",
+    "cases_behind_calendar",
     "document",
     "history",
     "incidents",
@@ -55,12 +55,16 @@ def case_page(reading: Reading, actor: Actor, case_id: UUID) -> CasePage:
     row = reading.execute(statement).one_or_none()
     if row is None:
         raise NotFound()
+    return _page(reading, row)
+
+
+def _page(reading: Reading, row: Row[Any]) -> CasePage:
     key = unwrap(reading.keys, row.id, row.wrapped) if row.wrapped else None
     about = unseal_json(key, f"about:{row.id}", row.sealed_title) if key and row.sealed_title else {}
 
     def rows_of(table: sa.Table, *more: sa.ColumnElement[bool]) -> list[Row[Any]]:
         order = table.c.number if table is t.subscription else table.c.id
-        return list(reading.execute(sa.select(table).where(table.c.case_id == case_id, *more).order_by(order)))
+        return list(reading.execute(sa.select(table).where(table.c.case_id == row.id, *more).order_by(order)))
 
     return CasePage(
         id=row.id,
@@ -225,9 +229,11 @@ def accounts(reading: Reading) -> tuple[Account, ...]:
     return tuple(account_of(row, posts.get(row.id, [])) for row in rows)
 
 
-def cases_with_open_deadlines(reading: Reading) -> tuple[UUID, ...]:
-    """The running cases that have a deadline nobody has met: those a new calendar may move. For the verbs only."""
-    open_ones = t.deadline.c.status.in_(("running", "paused", "breached"))
+def cases_behind_calendar(reading: Reading, version: str) -> tuple[UUID, ...]:
+    """The running cases with a clock that still counts by another calendar than ``version``. For the verbs only."""
+    # The row's text has sorted keys and no spaces: what is looked for stands in it so, or not at all.
+    counted = t.deadline.c.content.contains(f'"calendar_version":"{version}"', autoescape=True)
+    open_ones = t.deadline.c.status.in_(("running", "paused")) & ~counted
     statement = (
         sa.select(t.deadline.c.case_id)
         .join(_case, _case.c.id == t.deadline.c.case_id)

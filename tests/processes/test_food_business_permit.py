@@ -196,6 +196,8 @@ def test_an_overdue_case_is_supervised_beside_and_goes_on(hall: Hall) -> None:
 def test_one_inspector_cannot_be_both(hall: Hall) -> None:
     story = inspects(accepted(hall))
     story.refuses("confirm_inspection", a.CONFIRMED, by="inspector1", status=403, code="same_actor_not_allowed")
+    told = {by: story.sees("confirm_inspection", by=by) for by in ("inspector1", "inspector2")}
+    assert [(told[by]["may_complete"], told[by]["why_not"]) for by in told] == [(False, "distinct"), (True, "")]
 
 
 def test_another_role_may_not_decide(hall: Hall) -> None:

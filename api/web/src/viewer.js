@@ -39,6 +39,34 @@ function mark(viewer, ids, name) {
   for (const id of ids) if (registry.get(id)) canvas.addMarker(id, name);
 }
 
+// Everything at once, however small: for an ended case, and for who asks.
+function whole(viewer) {
+  const canvas = viewer.get('canvas');
+  const { inner, outer } = canvas.viewbox();
+  const pad = 24, scale = Math.min(outer.width / (inner.width + 2 * pad), outer.height / (inner.height + 2 * pad), 1);
+  const width = outer.width / scale, height = outer.height / scale;
+  canvas.viewbox({ x: inner.x + inner.width / 2 - width / 2, y: inner.y + inner.height / 2 - height / 2, width, height });
+}
+
+function tools(viewer) {
+  const bar = document.createElement('div');
+  bar.className = 'diagram-tools';
+  const verbs = [['larger', '+'], ['smaller', '−'], ['whole', place.dataset.whole]];
+  for (const [name, face] of verbs) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = face;
+    button.title = place.dataset[name];
+    button.setAttribute('aria-label', place.dataset[name]);
+    button.addEventListener('click', () => {
+      if (name === 'whole') whole(viewer);
+      else viewer.get('zoomScroll').stepZoom(name === 'larger' ? 2 : -2);
+    });
+    bar.append(button);
+  }
+  place.append(bar);
+}
+
 async function show() {
   const answer = await fetch(place.dataset.xml, { credentials: 'same-origin', headers: { Accept: 'application/xml' } });
   if (!answer.ok) throw new Error(String(answer.status));
@@ -49,6 +77,7 @@ async function show() {
   mark(viewer, words('flows'), 'sanwei-past');
   mark(viewer, now, 'sanwei-now');
   fit(viewer, now);
+  tools(viewer);
   let width = place.clientWidth;
   new ResizeObserver(() => {
     if (place.clientWidth !== width) { width = place.clientWidth; fit(viewer, now); }

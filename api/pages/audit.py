@@ -1,0 +1,59 @@
+"""The page of a case's whole history: every event as it is chained, with the values before and after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import identity
+from api.pages.screen import language, show
+from api.pages.texts import chained
+from engine import commands as c
+from engine.store import HistoryRow
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Value:
+    """One value an event carries; `before` is empty where there is no value before."""
+
+    name: str
+    before: str
+    after: str
+
+
+@router.get("/cases/{case_id}/history")
+def history(request: Request, case_id: UUID, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
+    """The events after a number, oldest first."""
+    asker, office = identity.asker(request), identity.office(request)
+    page = c.history(office, asker.actor, case_id, after=after, limit=PAGE)
+    tongue = language(request)
+    rows = [(row, chained(row.kind, tongue), _details(row), _values(row)) for row in page.items]
+    view = c.case_view(office, asker.actor, case_id)
+    return show(request, "history.html", asker, case=view, rows=rows, after=after, following=page.next)
+
+
+def _details(row: HistoryRow) -> str:
+    return " · ".join(f"{name}: {_text(value)}" for name, value in row.detail.items() if value is not None)
+
+
+def _values(row: HistoryRow) -> tuple[Value, ...]:
+    """What was written (name: old and new) or handed in (name: value)."""
+    found = row.values if isinstance(row.values, dict) else {}
+    if row.kind != "variables.written":
+        return tuple(Value(name=name, before="", after=_text(value)) for name, value in found.items())
+    pairs = ((name, value) for name, value in found.items() if isinstance(value, list) and len(value) == 2)
+    return tuple(
+        Value(name=name, before="" if old is None else _text(old), after=_text(new)) for name, (old, new) in pairs
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
