@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from engine import bpmn
 from engine import commands as c
-from engine.bpmn import Definition, Step
+from engine.commands.again import again
 from engine.model import SYSTEM
 from engine.store import HistoryRow, Store, queries
 from tests import diagrams as d
@@ -51,23 +49,6 @@ def told(town: Town, case: UUID) -> list[HistoryRow]:
             rows += page.items
             if page.next is None:
                 return rows
-
-
-def again(definition: Definition, state: bytes, row: HistoryRow) -> Step | None:
-    """One recorded input given to the machine once more; None: an input that does not move it."""
-    at, values = row.occurred_at, row.values or {}
-    if row.kind == "case.started":
-        return bpmn.start(definition, at, values, business_key=row.detail["business_key"])
-    if row.kind == "task.completed":
-        return bpmn.complete(definition, state, at, row.token or 0, values["answers"])
-    if row.kind == "message.delivered":
-        return bpmn.deliver(definition, state, at, row.detail["wait"], values["payload"])
-    if row.kind == "timer.fired":
-        moments = {kind: datetime.fromisoformat(text) for kind, text in row.detail["moments"].items()}
-        return bpmn.fire(definition, state, at, moments)
-    if row.kind == "incident.retried" and row.token is not None:
-        return bpmn.resume(definition, state, at, retry=row.token)
-    return None
 
 
 def line(kind: str, at: Any, **facts: Any) -> tuple[Any, ...]:

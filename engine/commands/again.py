@@ -1,0 +1,65 @@
+"""One recorded input given to the machine once more: what replay, recall and audit have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from engine import bpmn
+from engine.bpmn import Definition, Step
+from engine.store import HistoryRow
+
+Again = Callable[[Definition, bytes, HistoryRow], Step]
+
+
+def again(definition: Definition, state: bytes, row: HistoryRow) -> Step | None:
+    """The step that the recorded input ``row`` led to, from the state before it; None: it does not move the machine.
+
+    ``definition`` is the release the row names. ``row`` needs its values: an erased input cannot be executed again.
+    """
+    known = INPUTS.get(row.kind)
+    return (
+        None
+        if known is None or (row.kind == "incident.retried" and row.token is None)
+        else known(definition, state, row)
+    )
+
+
+def _values(row: HistoryRow) -> Mapping[str, Any]:
+    return row.values or {}
+
+
+def _at(row: HistoryRow) -> datetime:
+    return row.occurred_at or row.recorded_at
+
+
+def _start(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    return bpmn.start(definition, _at(row), _values(row), business_key=row.detail["business_key"])
+
+
+def _complete(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    return bpmn.complete(definition, state, _at(row), row.token or 0, _values(row)["answers"])
+
+
+def _deliver(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    return bpmn.deliver(definition, state, _at(row), row.detail["wait"], _values(row)["payload"])
+
+
+def _fire(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    moments = {kind: datetime.fromisoformat(text) for kind, text in row.detail["moments"].items()}
+    return bpmn.fire(definition, state, _at(row), moments)
+
+
+def _retry(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    return bpmn.resume(definition, state, _at(row), retry=row.token)
+
+
+INPUTS: dict[str, Again] = {
+    "case.started": _start,
+    "task.completed": _complete,
+    "message.delivered": _deliver,
+    "timer.fired": _fire,
+    "incident.retried": _retry,
+}
+"""Every kind of input that moves the machine."""
