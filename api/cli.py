@@ -107,7 +107,7 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     store = _open(settings)
     out.print("Worker started (Ctrl+C stops it)")
-    server.make_worker(settings, commands.Office(store)).run(stop)
+    server.make_worker(settings, commands.Office(store, state_format=settings.state_format)).run(stop)
     store.close()
 
 

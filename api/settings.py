@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
+from engine import bpmn
 from engine.errors import Finding, Invalid
 
 Language = Literal["zh", "en"]
@@ -41,6 +42,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     simulation: bool = False
+    state_format: int = bpmn.FORMAT
     language: Language = "zh"
 
     def keys(self) -> SealKeys:
@@ -76,6 +78,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         host=host,
         port=reader.number("PORT", default.port, least=0),
         simulation=reader.switch("SIMULATION", default.simulation),
+        state_format=reader.number("STATE_FORMAT", default.state_format, least=1, most=bpmn.FORMAT),
         language=reader.language("LANGUAGE", default.language),
     )
     reader.finish()
@@ -96,10 +99,13 @@ class _Reader:
     def text(self, name: str, default: str) -> str:
         return self._values.pop(f"SANWEI_{name}", default)
 
-    def number(self, name: str, default: int, *, least: int) -> int:
+    def number(self, name: str, default: int, *, least: int, most: int | None = None) -> int:
         text = self.text(name, str(default))
-        if text.isdecimal() and int(text) >= least:
+        if text.isdecimal() and least <= int(text) and (most is None or int(text) <= most):
             return int(text)
+        if most is not None:
+            self._wrong(name, f"须为 {least} 至 {most} 的整数", f"must be a whole number from {least} to {most}")
+            return default
         self._wrong(name, f"须为不小于 {least} 的整数", f"must be a whole number of at least {least}")
         return default
 

@@ -103,6 +103,24 @@ class BusinessKeyTaken(Conflict):
     zh = "该业务编号已存在"
 
 
+class CaseSuspended(Conflict):
+    """The case is suspended; nothing moves before it is resumed. Facts: at."""
+
+    zh = "该办件已中止，恢复后方可办理"
+
+
+class NotSuspended(Conflict):
+    """The case is not suspended."""
+
+    zh = "该办件没有中止"
+
+
+class NotBeforeUpgrade(Conflict):
+    """Not before every server is upgraded: an older one could not read the case. Facts: format."""
+
+    zh = "须待全部服务器升级后方可办理"
+
+
 class Invalid(SanweiError):
     """The input is not acceptable. ``findings`` lists every problem at once."""
 

@@ -177,7 +177,7 @@ def test_the_state_is_tagged_and_unknown_tags_are_refused() -> None:
     assert (document["format"], document["semantics"]) == (1, 1)
     for tag in ("format", "semantics"):
         with pytest.raises(InputRejected) as caught:
-            bpmn.resume(p.definition, json.dumps({**document, tag: 2}).encode(), T0)
+            bpmn.resume(p.definition, json.dumps({**document, tag: 99}).encode(), T0)
         assert caught.value.findings[0].rule == "state_unknown"
     with pytest.raises(InputRejected):
         bpmn.read(p.definition, b"nonsense")

@@ -17,7 +17,7 @@ from engine.forms import formats
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.zh-CN.md")
-FITTING = {"SANWEI_LANGUAGE": "zh", "SANWEI_COOKIE_SECURE": "1", "SANWEI_SIMULATION": "0"}
+FITTING = {"SANWEI_LANGUAGE": "zh", "SANWEI_COOKIE_SECURE": "1", "SANWEI_SIMULATION": "0", "SANWEI_STATE_FORMAT": "1"}
 # Programs of the operator's own that the READMEs name besides ours.
 OTHERS = frozenset({"export", "pg_dump", "sqlite3"})
 

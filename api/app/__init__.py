@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = told
     app.state.store = store
-    app.state.office = commands.Office(store)
+    app.state.office = commands.Office(store, state_format=told.state_format)
     app.state.metrics = Metrics()
     app.include_router(rest.router)
     app.include_router(pages.router)

@@ -5,12 +5,13 @@ from engine.bpmn.definition import Definition, Flow, Lane, Loop, Node, Operation
 from engine.bpmn.reader import read_xml
 from engine.bpmn.runtime import BUDGET, complete, deliver, fire, read, resume, start
 from engine.bpmn.sentences import describe
-from engine.bpmn.state import FORMAT, SEMANTICS
+from engine.bpmn.state import FORMAT, NEWEST_WITH, SEMANTICS
 from engine.bpmn.steps import Act, Entry, Incident, Sent, Step, Wait, Work, next_due
 
 __all__ = [
     "BUDGET",
     "FORMAT",
+    "NEWEST_WITH",
     "SEMANTICS",
     "Act",
     "Definition",

@@ -12,7 +12,7 @@ from engine.bpmn.definition import Definition, Node
 from engine.bpmn.faults import Exhausted, Fault, Thrown
 from engine.bpmn.machine import LIMIT, Machine
 from engine.bpmn.sentences import rejected
-from engine.bpmn.state import State, Token, decode, encode, weight
+from engine.bpmn.state import SEMANTICS, State, Token, decode, encode, weight, written
 from engine.bpmn.steps import Entry, Incident, Step, Wait, Work
 from engine.bpmn.timers import stamp
 from engine.bpmn.values import Unstorable
@@ -31,15 +31,20 @@ def start(
     business_key: str,
     at: str | None = None,
     payload: Any = None,
+    semantics: int = SEMANTICS,
     budget: int = BUDGET,
 ) -> Step:
     """Start a case; ``at`` is the id of the start event that a message (with ``payload``) or timer has met.
 
+    ``semantics`` is how the machine behaves in this case as long as it lives.
+
     Raises:
-        InputRejected: no such start event, a declared input missing, a value that cannot be stored, or more steps,
-            tokens or bytes than one call may take. There is no case then.
+        InputRejected: a behaviour this machine does not know, no such start event, a declared input missing, a value
+            that cannot be stored, or more steps, tokens or bytes than one call may take. There is no case then.
     """
-    machine = Machine(definition, State(definition.digest, business_key, stamp(now)), now)
+    if not 1 <= semantics <= SEMANTICS:
+        raise rejected("state_unknown")
+    machine = Machine(definition, State(definition.digest, business_key, stamp(now), semantics=semantics), now)
     process = definition.processes[definition.root]
     drawn = definition.scopes[definition.root]
     if at is not None and (at not in drawn.nodes or drawn.nodes[at].kind != "startEvent"):
@@ -258,13 +263,13 @@ def _input_step(machine: Machine, budget: int, where: str) -> Step:
         raise rejected(error.code, where) from error
 
 
-def _written(machine: Machine) -> bytes:
-    """The new state. Raises: Exhausted where the variables have grown too large."""
-    content = encode(machine.state)
+def _written(machine: Machine) -> tuple[bytes, int]:
+    """The new state and its format. Raises: Exhausted where the variables have grown too large."""
+    content, form = written(machine.state)
     grown = len(content) > BYTES and any(entry.kind == "variables.written" for entry in machine.entries)
     if grown and weight(machine.state) > BYTES:
         raise Exhausted("too_much_data")
-    return content
+    return content, form
 
 
 def _step(machine: Machine) -> Step:
@@ -283,8 +288,9 @@ def _step(machine: Machine) -> Step:
             detail={"outcome": state.outcome},
         )
         machine.entries.append(end)
+    content, form = _written(machine)
     return Step(
-        state=_written(machine),
+        state=content,
         entries=tuple(machine.entries),
         work=work,
         waits=waits,
@@ -294,6 +300,8 @@ def _step(machine: Machine) -> Step:
         outcome=state.outcome,
         more=more,
         stuck=not (state.outcome is not None or more or work or waits or incidents),
+        format=form,
+        semantics=state.semantics,
     )
 
 

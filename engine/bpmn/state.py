@@ -8,17 +8,37 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from engine.bpmn.sentences import rejected
 from engine.bpmn.values import pack, unpack
 
-FORMAT = 1
-"""How states are written. Older ones stay readable; unknown ones are refused."""
+FORMAT = 2
+"""The newest way states are written. All older ones stay readable, unknown ones are refused.
+
+A state is written in the oldest format that can hold it: 1 as long as nothing but the fields of ``FIRST`` is in use.
+"""
 SEMANTICS = 1
-"""How the machine behaves. A change of behaviour gets a number; cases keep the one they started with."""
+"""How the machine behaves. A change of behaviour gets a number, asked for as ``state.semantics >= n`` where the change
+comes; a case keeps the number it started with."""
+NEWEST_WITH: Mapping[int, int] = {1: 1, 2: 1}
+"""The newest behaviour that servers know whose newest format is this."""
+FIRST: Mapping[str, frozenset[str]] = {
+    "Token": frozenset(
+        {"id", "node", "scope", "state", "stage", "flow", "instance", "where", "loop", "subs", "jobs", "after"}
+        | {"done", "incident"}
+    ),
+    "ScopeState": frozenset(
+        {"id", "of", "kind", "token", "live", "frame", "subs", "counts", "done", "rest"},
+    ),
+    "Sub": frozenset(
+        {"id", "kind", "name", "node", "trigger", "token", "scope", "key", "due", "deadline", "left", "held"}
+        | {"incident"}
+    ),
+}
+"""The fields that format 1 knows. Whatever is added to a record later has a default and makes format 2 when in use."""
 
 
 @dataclass(slots=True)
@@ -96,6 +116,7 @@ class State:
     spent: int = 0
     named: str | None = None
     outcome: str | None = None
+    semantics: int = SEMANTICS
     ready: deque[int] = field(default_factory=deque)
     tokens: dict[int, Token] = field(default_factory=dict)
     scopes: dict[int, ScopeState] = field(default_factory=dict)
@@ -127,6 +148,11 @@ _token, _scope, _sub = _rows(Token), _rows(ScopeState), _rows(Sub)
 
 def encode(state: State) -> bytes:
     """Canonical bytes: keys sorted, no spaces, independent of the order in which mappings were filled."""
+    return written(state)[0]
+
+
+def written(state: State) -> tuple[bytes, int]:
+    """The canonical bytes, and the format they have: the oldest that can hold this state."""
     scopes = []
     for scope in state.scopes.values():
         row = _scope(scope)
@@ -134,9 +160,15 @@ def encode(state: State) -> bytes:
             row["frame"] = pack(scope.frame)
         scopes.append(row)
     tokens = state.tokens
+    held = {
+        "tokens": [_token(each) for each in tokens.values()],
+        "scopes": scopes,
+        "subs": [_sub(each) for each in state.subs.values()],
+    }
+    form = _format(held)
     document = {
-        "format": FORMAT,
-        "semantics": SEMANTICS,
+        "format": form,
+        "semantics": state.semantics,
         "definition": state.definition,
         "key": state.key,
         "at": state.at,
@@ -145,23 +177,30 @@ def encode(state: State) -> bytes:
         "named": state.named,
         "outcome": state.outcome,
         "ready": [i for i in state.ready if i in tokens and tokens[i].state == "ready"],
-        "tokens": [_token(each) for each in tokens.values()],
-        "scopes": scopes,
-        "subs": [_sub(each) for each in state.subs.values()],
+        **held,
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode(), form
+
+
+def _format(held: Mapping[str, list[dict[str, Any]]]) -> int:
+    """1 where the records hold nothing that the first version did not know."""
+    kinds = (("tokens", "Token"), ("scopes", "ScopeState"), ("subs", "Sub"))
+    first = all(row.keys() <= FIRST[kind] for name, kind in kinds for row in held[name])
+    return 1 if first else 2
 
 
 def decode(content: bytes) -> State:
     """The reverse of ``encode``. Raises: InputRejected for bytes of an unknown format or behaviour."""
     try:
         document = json.loads(content)
-        known = document["format"] == FORMAT and document["semantics"] == SEMANTICS
+        known = 1 <= document["format"] <= FORMAT and 1 <= document["semantics"] <= SEMANTICS
     except (ValueError, KeyError, TypeError) as error:
         raise rejected("state_unknown") from error
     if not known:
         raise rejected("state_unknown")
-    plain = {n: document[n] for n in ("definition", "key", "at", "number", "spent", "named", "outcome")}
+    names = ("definition", "key", "at", "number", "spent", "named", "outcome", "semantics")
+    plain = {n: document[n] for n in names}
     state = State(**plain, ready=deque(document["ready"]))
     for row in document["tokens"]:
         state.tokens[row["id"]] = Token(**row)

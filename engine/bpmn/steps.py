@@ -96,6 +96,7 @@ class Incident:
 class Step:
     """The result of one call. ``work``, ``waits`` and ``incidents`` are all that are open now.
 
+    ``format`` and ``semantics`` are those of the state, for hosts whose other servers may be older.
     ``more``: the caller's own budget ran out, go on with ``resume``. ``stuck``: the case has not ended and nothing can
     ever move it, a deadlock of the diagram.
     """
@@ -110,6 +111,8 @@ class Step:
     outcome: str | None
     more: bool
     stuck: bool
+    format: int
+    semantics: int
 
 
 def next_due(waits: Step | Iterable[Wait], moments: Mapping[str, datetime]) -> datetime | None:

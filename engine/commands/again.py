@@ -35,7 +35,8 @@ def _at(row: HistoryRow) -> datetime:
 
 
 def _start(definition: Definition, state: bytes, row: HistoryRow) -> Step:
-    return bpmn.start(definition, _at(row), _values(row), business_key=row.detail["business_key"])
+    key = row.detail["business_key"]
+    return bpmn.start(definition, _at(row), _values(row), business_key=key, semantics=row.semantics)
 
 
 def _complete(definition: Definition, state: bytes, row: HistoryRow) -> Step:

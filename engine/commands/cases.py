@@ -86,7 +86,7 @@ def _new(
     )
     _, definition, record = opened(office, tx, case, actor)
     record.input("case.started", detail={"process": release.root, "business_key": number}, values=values)
-    record.take(bpmn.start(definition, record.now, values, business_key=number))
+    record.take(bpmn.start(definition, record.now, values, business_key=number, semantics=release.semantics))
     return record
 
 

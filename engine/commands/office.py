@@ -25,10 +25,14 @@ KEPT_REGISTERS = ("deadline_kinds", "departments", "papers", "notices")
 
 
 class Office:
-    """The store and the compiled publications. One per process; safe to share between threads."""
+    """The store and the compiled publications. One per process; safe to share between threads.
 
-    def __init__(self, store: Store) -> None:
+    ``state_format`` is the newest way in which states may be written: that of the oldest server still running.
+    """
+
+    def __init__(self, store: Store, *, state_format: int = bpmn.FORMAT) -> None:
         self.store = store
+        self.state_format = state_format
         self._known: dict[tuple[str, object], Any] = {}
         self._lock = Lock()
 
@@ -124,7 +128,7 @@ class Office:
             "papers": _named(reached, "papers", published.get("paper", {})),
             "notices": _named(reached, "notices", published.get("notice", {})),
             "registers": {n: published["register"][n] for n in KEPT_REGISTERS if n in published["register"]},
-            "semantics": 1,
+            "semantics": bpmn.NEWEST_WITH[self.state_format],
         }
         manifest = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return Release(digest=hashlib.sha256(manifest.encode()).hexdigest(), **parts)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from engine.bpmn import Act, Definition, Entry, Step, expressions
 from engine.bpmn.expressions import ExpressionError
 from engine.commands.clock import Clocks
 from engine.commands.office import Office
-from engine.errors import InputRejected
+from engine.errors import InputRejected, NotBeforeUpgrade
 from engine.model import ActedAs, CaseStatus, Event, OpenTask, Outcome, Release, TaskStatus
 from engine.store import (
     Case,
@@ -82,6 +82,8 @@ class Record:
         """Everything a step says; ``completed`` is the task that led to it. Steps of one command follow each other."""
         if step.more:
             raise InputRejected([], "The step spent its budget")
+        if step.format > self.office.state_format:
+            raise NotBeforeUpgrade(format=step.format)
         acts = list(step.acts)
         for entry in step.entries:
             self._entry(entry)
@@ -225,6 +227,7 @@ class Record:
             command=self.command,
             events=tuple(self.events),
             state=step.state,
+            semantics=step.semantics,
             status=CaseStatus.ENDED if step.outcome is not None else None,
             outcome=step.outcome,
             milestone=self.milestone,

@@ -1,4 +1,4 @@
-"""Writes fixtures with the machine as it is: ``python -m tests.golden``. Those of a released version stay as they are."""
+"""Writes fixtures with the machine as it is (``python -m tests.golden``); those of a released version stay."""
 
 from __future__ import annotations
 

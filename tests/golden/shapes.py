@@ -84,7 +84,15 @@ def _waiting() -> Iterator[Shape]:
     files = (d.process(*body, d.end(), d.end("e2"), flows),)
     yield Shape(name="event_gateway_message", files=files, after=[["deliver", "message", "msg", {"x": 1}]])
     yield Shape(name="event_gateway_timer", files=files, after=[["later", 90_000]])
-    body = (d.start(), d.gateway("g"), d.user("a"), d.user("b"), d.boundary("w", "b", "when n > 1"), d.end(), d.end("z"))
+    body = (
+        d.start(),
+        d.gateway("g"),
+        d.user("a"),
+        d.user("b"),
+        d.boundary("w", "b", "when n > 1"),
+        d.end(),
+        d.end("z"),
+    )
     flows = d.flow("s", "g", "a", "e") + d.flow("g", "b", "e") + d.flow("w", "z")
     yield Shape(
         name="conditional",
@@ -110,9 +118,7 @@ def _inner() -> Iterator[Shape]:
         d.end("e4"), d.flow("s2", "c2", "e2"), d.flow("t", "e4"), ident="Q",
     )  # fmt: skip
     outer = d.process(d.start(), d.call("c", "Q"), d.user("last"), d.end(), d.flow("s", "c", "last", "e"))
-    yield Shape(
-        name="nested_call", files=(outer, middle, inner), variables={"x": 1}, after=_done("deep", "last")
-    )
+    yield Shape(name="nested_call", files=(outer, middle, inner), variables={"x": 1}, after=_done("deep", "last"))
     body = d.sub("p", d.start("s2"), d.user("a"), d.end("e2"), d.flow("s2", "a", "e2"), d.element("dataObject", "own"))
     heard = d.handler("h", d.start("hs", "msg into told", isInterrupting="false"), d.user("ha"), d.flow("hs", "ha"))
     yield Shape(
@@ -147,7 +153,9 @@ def _repeated() -> Iterator[Shape]:
             before=[["complete", "a", {"answer": 1}]],
             after=[["complete", "a", {"answer": 2}], ["complete", "a", {"answer": 3}], ["complete", "z", {}]],
         )
-    some = "<loopCardinality>3</loopCardinality><completionCondition>numberOfCompletedInstances == 2</completionCondition>"
+    some = (
+        "<loopCardinality>3</loopCardinality><completionCondition>numberOfCompletedInstances == 2</completionCondition>"
+    )
     inside = d.sub("p", multi(some), d.start("s2"), d.user("a"), d.end("e2"), d.flow("s2", "a", "e2"))
     yield Shape(
         name="multi_sub_process",
@@ -210,7 +218,9 @@ def _undoing() -> Iterator[Shape]:
     done = d.user("book") + d.boundary("cb", "book", "comp") + d.user("undo", isForCompensation="true")
     link = d.element("association", "as", sourceRef="cb", targetRef="undo", associationDirection="One")
     body = (d.start(), done, link, d.user("a"), d.throw("t", "comp"), d.end(), d.flow("s", "book", "a", "t", "e"))
-    yield Shape(name="compensation_remembered", files=(d.process(*body),), before=_done("book"), after=_done("a", "undo"))
+    yield Shape(
+        name="compensation_remembered", files=(d.process(*body),), before=_done("book"), after=_done("a", "undo")
+    )
     yield Shape(
         name="compensation_under_way", files=(d.process(*body),), before=_done("book", "a"), after=_done("undo")
     )
