@@ -7,7 +7,7 @@ from tests.generator.drawing import draw
 ROOT = "root"
 
 
-def sound(seed: int, size: int = 12) -> tuple[dict[str, bytes], str]:
+def sound(seed: int, size: int = 9) -> tuple[dict[str, bytes], str]:
     """Files (process key to BPMN XML) and root key of a random sound diagram; the same seed gives the same bytes."""
     return draw(build(grow(seed, size))), ROOT
 

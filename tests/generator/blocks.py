@@ -72,7 +72,7 @@ class Block:
         return 1 + sum(part.count() for part in self.parts)
 
 
-def grow(seed: int, size: int = 12, kinds: tuple[tuple[str, ...], tuple[str, ...]] | None = None) -> Block:
+def grow(seed: int, size: int = 9, kinds: tuple[tuple[str, ...], tuple[str, ...]] | None = None) -> Block:
     """A random tree of about ``size`` blocks; ``kinds`` restricts it to these leaves and inner kinds."""
     rng = random.Random(seed)
     leaves, inner = kinds or (LEAVES, tuple(INNER))
@@ -80,7 +80,7 @@ def grow(seed: int, size: int = 12, kinds: tuple[tuple[str, ...], tuple[str, ...
 
 
 def _block(rng: random.Random, size: int, leaves: tuple[str, ...], inner: tuple[str, ...]) -> Block:
-    if size < 3:
+    if size < 3 and rng.random() < 0.8:
         return Block(rng.choice(leaves), rng.randrange(10**6))
     kind = rng.choice(inner)
     fewest, most = INNER[kind]
