@@ -5,7 +5,7 @@ from engine.bpmn.definition import Definition, Flow, Lane, Loop, Node, Operation
 from engine.bpmn.reader import read_xml
 from engine.bpmn.runtime import BUDGET, complete, deliver, fire, read, resume, start
 from engine.bpmn.sentences import describe
-from engine.bpmn.state import FORMAT, NEWEST_WITH, SEMANTICS
+from engine.bpmn.state import FORMAT, NEWEST_WITH, SEMANTICS, semantics_of
 from engine.bpmn.steps import Act, Entry, Incident, Sent, Step, Wait, Work, next_due
 
 __all__ = [
@@ -39,5 +39,6 @@ __all__ = [
     "read",
     "read_xml",
     "resume",
+    "semantics_of",
     "start",
 ]

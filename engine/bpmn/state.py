@@ -213,6 +213,12 @@ def decode(content: bytes) -> State:
     return state
 
 
+def semantics_of(content: bytes) -> int:
+    """The number of the behaviour a case keeps; the newest where it has no state yet."""
+    number: int = json.loads(content)["semantics"] if content else SEMANTICS
+    return number
+
+
 def weight(state: State) -> int:
     """Bytes of all variables of the case."""
     frames = [pack(s.frame) for s in state.scopes.values() if s.frame]

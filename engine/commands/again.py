@@ -19,11 +19,10 @@ def again(definition: Definition, state: bytes, row: HistoryRow) -> Step | None:
     ``definition`` is the release the row names. ``row`` needs its values: an erased input cannot be executed again.
     """
     known = INPUTS.get(row.kind)
-    return (
-        None
-        if known is None or (row.kind == "incident.retried" and row.token is None)
-        else known(definition, state, row)
-    )
+    # A job or message that is tried again lies outside the machine.
+    if known is None or (row.kind == "incident.retried" and "job" in row.detail):
+        return None
+    return known(definition, state, row)
 
 
 def _values(row: HistoryRow) -> Mapping[str, Any]:

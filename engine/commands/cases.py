@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -181,21 +182,26 @@ def fire(office: Office, tx: Transaction, case: Case) -> None:
     Moment by moment, as if somebody had always come by in time: what happens at one may begin, meet or end what would
     be due at the next. Very many moments take several commands; ``wake_at`` then says that there is more.
     """
-    _, definition, record = opened(office, tx, case, None)
+    _, _, record = opened(office, tx, case, None)
     until, state = record.now, case.state
     for _ in range(MOMENTS):
         moment = record.wake_at()
         if state is None or moment is None or moment > until:
             break
-        record.now = moment
-        moments = record.clocks.moments()
-        record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
-        for kind, detail in record.clocks.breach(moment):
-            record.derived(kind, detail=detail, occurred_at=moment)
-        step = bpmn.fire(definition, state, moment, moments)
-        record.take(step)
-        state = step.state
+        state = at_moment(record, state, moment)
     tx.save(case, record.changes())
+
+
+def at_moment(record: Record, state: bytes, moment: datetime) -> bytes:
+    """What is due at one moment happens: deadlines run out, timers fire; the state after it."""
+    record.now = moment
+    moments = record.clocks.moments()
+    record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
+    for kind, detail in record.clocks.breach(moment):
+        record.derived(kind, detail=detail, occurred_at=moment)
+    step = bpmn.fire(record.definition, state, moment, moments)
+    record.take(step)
+    return step.state
 
 
 def fire_due(office: Office, case_id: UUID) -> None:
@@ -357,7 +363,8 @@ def _retry(
         queries.case_page(tx, actor, case.id)
         raise Forbidden(role="system_admin")
     _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
-    record.input("incident.retried", element=incident.element, token=incident.token, detail={"code": incident.code})
+    tried = {"code": incident.code, **({"job": str(incident.job)} if incident.job else {})}
+    record.input("incident.retried", element=incident.element, token=incident.token, detail=tried)
     if incident.job is not None:
         tx.retry_job(incident)
     elif case.state is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from engine import deadlines
 from engine.bpmn import Act
@@ -22,11 +23,19 @@ class Clocks:
 
     zone = SHANGHAI
 
-    def __init__(self, rows: Iterable[DeadlineRow], registers: Registers, calendar: Calendar) -> None:
+    def __init__(self, rows: Iterable[DeadlineRow], registers: Registers, calendar: Callable[[], Calendar]) -> None:
         self.rows = {row.id: row for row in rows}
         self._before = dict(self.rows)
         self._registers = registers
-        self._calendar = calendar
+        self._in_force = calendar
+        #: The version of the calendar that something was computed by, None while it was not asked for.
+        self.consulted: str | None = None
+
+    @property
+    def _calendar(self) -> Calendar:
+        calendar = self._in_force()
+        self.consulted = calendar.version
+        return calendar
 
     def act(self, verb: str, kind: str, act: Act) -> Told:
         """Do what a drawn act says; gives (event kind, detail) of each thing that happened."""
@@ -47,9 +56,13 @@ class Clocks:
         at = since.deadline.started_at if since else act.at
         row = deadlines.read_kind(self._registers, kind)
         begun = deadlines.begin(row, act.variables.get("item"), at, self._calendar)
-        fresh = DeadlineRow(id=new_id(), deadline=begun)
+        fresh = DeadlineRow(id=self._next_id(), deadline=begun)
         self.rows[fresh.id] = fresh
         return "deadline.started", _plain(begun)
+
+    def _next_id(self) -> UUID:
+        """Rows are read back in the order of their ids, and another server's clock may be ahead of ours."""
+        return max((new_id(), *(UUID(int=number.int + 1) for number in self.rows)), key=lambda each: each.int)
 
     def _change(self, verb: str, row: DeadlineRow, act: Act) -> tuple[str, dict[str, Any]]:
         old = row.deadline

@@ -13,7 +13,7 @@ from engine import bpmn
 from engine.bpmn import Act, Definition, Entry, Step, expressions
 from engine.bpmn.expressions import ExpressionError
 from engine.commands.clock import Clocks
-from engine.commands.office import Office
+from engine.commands.shelf import InForce
 from engine.errors import InputRejected, NotBeforeUpgrade
 from engine.model import ActedAs, CaseStatus, Event, OpenTask, Outcome, Release, TaskStatus
 from engine.store import (
@@ -28,6 +28,7 @@ from engine.store import (
     Series,
     WaitRow,
     new_id,
+    plain_text,
 )
 
 DEADLOCK = "deadlock"
@@ -37,7 +38,7 @@ DEADLOCK = "deadlock"
 class Record:
     """What one command does to one locked case. Fill it with inputs and a step, then ask for ``changes``."""
 
-    office: Office
+    office: InForce
     case: Case
     release: Release
     definition: Definition
@@ -59,7 +60,7 @@ class Record:
 
     def __post_init__(self) -> None:
         registers = self.office.kept_registers(self.release)
-        self.clocks = Clocks(self.case.deadlines, registers, self.office.current_calendar())
+        self.clocks = Clocks(self.case.deadlines, registers, self.office.current_calendar)
 
     # -- inputs
     def input(self, kind: str, *, at: datetime | None = None, **facts: Any) -> None:
@@ -197,18 +198,15 @@ class Record:
             to = expressions.evaluate(row["to"], act.variables) if row.get("to") else None
         except ExpressionError:
             to = None
-        queued = isinstance(to, str) and bool(to)
-        self.derived(
-            "notice.queued" if queued else "notice.impossible",
-            detail={"notice": act.name},
-            element=act.element,
-            token=act.token,
-            scope=act.scope,
-            occurred_at=act.at,
-        )
-        if queued:
-            payload = {"to": to, "template": self.release.notices[act.name], "values": self._context(act)}
-            self.outgoing.append(Outgoing(id=new_id(), kind="sms", name=act.name, payload=payload))
+        where = {"element": act.element, "token": act.token, "scope": act.scope, "occurred_at": act.at}
+        if not isinstance(to, str) or not to:
+            self.derived("notice.impossible", detail={"notice": act.name}, **where)
+            return
+        template = self.release.notices[act.name]
+        payload = {"to": to, "template": template, "values": self._context(act)}
+        detail = {"notice": act.name, "template": template}
+        self.derived("notice.queued", detail=detail, values={"written_from": digest_of(payload)}, **where)
+        self.outgoing.append(Outgoing(id=new_id(), kind="sms", name=act.name, payload=payload))
 
     def _end_clocks(self) -> None:
         for kind, detail in self.clocks.end(self.now):
@@ -218,16 +216,17 @@ class Record:
     def changes(self) -> Changes:
         """The writes of this command, its last event carrying the state's digest."""
         step = self.step
+        self._note_calendar()
+        semantics = step.semantics if step else bpmn.semantics_of(self.case.state or b"")
+        common = {"command": self.command, "semantics": semantics, **self._clock_changes()}
         if step is None:
             claims = tuple(self.claims)
-            return Changes(command=self.command, events=tuple(self.events), claims=claims, **self._clock_changes())
+            return Changes(events=tuple(self.events), claims=claims, **common)
         self._tasks(step)
         self.events[-1] = replace(self.events[-1], state_digest=hashlib.sha256(step.state).hexdigest())
         return Changes(
-            command=self.command,
             events=tuple(self.events),
             state=step.state,
-            semantics=step.semantics,
             status=CaseStatus.ENDED if step.outcome is not None else None,
             outcome=step.outcome,
             milestone=self.milestone,
@@ -240,8 +239,14 @@ class Record:
             outgoing=tuple(self.outgoing),
             attachments=self.attachments,
             uploaded_by=self.uploaded_by,
-            **self._clock_changes(),
+            **common,
         )
+
+    def _note_calendar(self) -> None:
+        """A calendar that something was computed by came from outside: the command's first input names its version."""
+        if self.clocks.consulted is not None:
+            first = self.events[0]
+            self.events[0] = replace(first, detail={**first.detail, "calendar": self.clocks.consulted})
 
     def wake_at(self) -> datetime | None:
         """The next timer or breach, as things stand after what was taken so far."""
@@ -276,6 +281,11 @@ def _incidents(step: Step) -> tuple[NewIncident, ...]:
     """The machine's, and one for a case that nothing can ever move: no element failed, the diagram did."""
     found = tuple(NewIncident(token=i.token, element=i.element, code=i.code) for i in step.incidents)
     return (*found, NewIncident(token=None, element=None, code=DEADLOCK)) if step.stuck else found
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of plain values; of personal ones it is personal too and belongs into sealed values only."""
+    return hashlib.sha256(plain_text(values).encode()).hexdigest()
 
 
 def _belongs(act: Act, entry: Entry) -> bool:

@@ -41,7 +41,7 @@ from engine.store.records import (
 )
 from engine.store.store import Store
 from engine.store.transaction import Transaction
-from engine.store.vault import Keys
+from engine.store.vault import Keys, plain_text
 
 __all__ = [
     "KEEP",
@@ -82,4 +82,5 @@ __all__ = [
     "WaitRow",
     "WorkItem",
     "new_id",
+    "plain_text",
 ]

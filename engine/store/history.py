@@ -59,6 +59,14 @@ class Written:
     head: Head
 
 
+def with_papers(events: Sequence[Event], issued: Sequence[Event]) -> list[Event]:
+    """All events of a command: the papers' come last, and with them goes the digest of the state."""
+    if not issued or not events or not events[-1].state_digest:
+        return [*events, *issued]
+    last = replace(events[-1], state_digest=None)
+    return [*events[:-1], last, *issued[:-1], replace(issued[-1], state_digest=events[-1].state_digest)]
+
+
 def write(keys: Keys, key: bytes, head: Head, events: Sequence[Event], command: Command) -> Written:
     """Number, chain and seal the events of one command after ``head``. ``key`` is the owner's data key."""
     rows, kept, number = [], {}, head.events

@@ -18,7 +18,7 @@ from engine.store import tables as t
 from engine.store.columns import new_id
 from engine.store.reading import Reading
 from engine.store.records import Case, Document, NewPaper, Series
-from engine.store.vault import new_key, seal, seal_json, unseal, unseal_json, unwrap
+from engine.store.vault import new_key, plain_text, seal, seal_json, unseal, unseal_json, unwrap
 
 CHUNK = 256 * 1024
 PREFIX = "sha256:"
@@ -144,7 +144,7 @@ class Papers(Reading):
         ]
         self.execute(insert(t.document), rows)
         self._queue(t.job, case, ((new_id(), "render", p.kind, {"document": str(p.id)}, None) for p in papers), now)
-        return [_issued(paper, numbers.get(paper.id)) for paper in papers]
+        return [issued(paper, numbers.get(paper.id)) for paper in papers]
 
     def document(self, document_id: UUID) -> Document:
         """A paper with the values it is rendered from; no rights are checked. Raises NotFound."""
@@ -244,7 +244,9 @@ class Papers(Reading):
         self.execute(_drafting(self.dialect), row)
 
 
-def _issued(paper: NewPaper, number: str | None) -> Event:
+def issued(paper: NewPaper, number: str | None) -> Event:
+    """The event of a paper once its number is taken; sealed in it, the digest of what the paper is written from."""
+    written_from = plain_text({"title": paper.title, "values": paper.values})
     return Event(
         kind="document.issued",
         cause=paper.cause,
@@ -252,4 +254,5 @@ def _issued(paper: NewPaper, number: str | None) -> Event:
         token=paper.token,
         scope=paper.scope,
         detail={"document": str(paper.id), "kind": paper.kind, "number": number, "template": paper.template_digest},
+        values={"written_from": hashlib.sha256(written_from.encode()).hexdigest()},
     )

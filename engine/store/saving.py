@@ -18,7 +18,7 @@ from engine.model import CaseStatus, Event, TaskStatus
 from engine.store import tables as t
 from engine.store.cases import CaseLocks
 from engine.store.columns import iso, new_id
-from engine.store.history import Command, Head, Written, as_json, case_stream, write
+from engine.store.history import Command, Head, Written, as_json, case_stream, with_papers, write
 from engine.store.papers import Papers, insert
 from engine.store.prepared import Prepared
 from engine.store.records import (
@@ -206,12 +206,7 @@ class Saving(CaseLocks, Papers):
 
     # -- history and the instance itself
     def _save_history(self, case: Case, changes: Changes, issued: Sequence[Event], now: datetime) -> None:
-        events = [*changes.events, *issued]
-        if issued and changes.events and changes.events[-1].state_digest:
-            # The papers' events come last: the digest of the state stays with the command's last event.
-            digest = changes.events[-1].state_digest
-            events[len(changes.events) - 1] = replace(changes.events[-1], state_digest=None)
-            events[-1] = replace(events[-1], state_digest=digest)
+        events = with_papers(changes.events, issued)
         if not events:
             return
         command = Command(id=changes.command, recorded_at=now, semantics=changes.semantics, release=case.release)
