@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from api import server
+from api import evidence, server
 from api.accounts import DEMO_PASSWORD, demo_accounts
 from api.demo import District, Refused, Summary, drive
 from api.folders import home, with_drafts
@@ -301,6 +301,9 @@ def verify() -> None:
         err.print(f"[red]{escape(fault.stream)} {fault.number}: {escape(fault.what)}[/red]")
     out.print(f"{found.streams} streams, {found.events} events, {len(found.faults)} faults")
     raise typer.Exit(1 if found.faults else 0)
+
+
+app.command()(evidence.export)
 
 
 if __name__ == "__main__":

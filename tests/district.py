@@ -39,6 +39,7 @@ PEOPLE = {
     "designer": ("designer", "liwan"),
     "security": ("security_admin", "liwan"),
     "system": ("system_admin", "liwan"),
+    "audit": ("auditor", "liwan"),
 }
 
 

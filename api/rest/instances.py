@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from io import BytesIO
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -79,6 +80,19 @@ def diagram(request: Request, case_id: UUID, process_key: Filter = None) -> Resp
     """BPMN XML of the case's own release: the root process, or one that it calls."""
     xml = c.diagram(identity.office(request), identity.asker(request).actor, case_id, process_key=process_key)
     return Response(xml, media_type="application/xml")
+
+
+@router.get(
+    "/process-instances/{case_id}/package",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+def package(request: Request, case_id: UUID) -> Response:
+    """The case as a signed file that can be executed again anywhere (`sanwei replay`); for auditors of its scope."""
+    content = BytesIO()
+    written = c.export_case(identity.office(request), identity.asker(request).actor, case_id, content)
+    named = {"Content-Disposition": f'attachment; filename="sanwei-{case_id}.zip"', "ETag": f'"{written.digest}"'}
+    return Response(content.getvalue(), media_type="application/zip", headers=named)
 
 
 @router.post("/process-instances/{case_id}/withdraw")

@@ -9,6 +9,7 @@ from engine.commands.cases import (
     withdraw_case,
 )
 from engine.commands.office import Office
+from engine.commands.packages import Written, export_case, export_cases, write_package
 from engine.commands.people import (
     Session,
     advance_clock,
@@ -20,7 +21,9 @@ from engine.commands.people import (
     who,
 )
 from engine.commands.publishing import publish, read_library
+from engine.commands.signing import ChainSigning, Signing
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
+from engine.commands.unpacking import Package, read_package
 from engine.commands.views import (
     CaseView,
     DeadlineView,
@@ -47,12 +50,16 @@ from engine.commands.views import (
 
 __all__ = [
     "CaseView",
+    "ChainSigning",
     "DeadlineView",
     "DefinitionRow",
     "Office",
+    "Package",
     "Session",
+    "Signing",
     "TaskForm",
     "TaskView",
+    "Written",
     "accounts",
     "advance_clock",
     "attach_file",
@@ -65,6 +72,8 @@ __all__ = [
     "deliver_message",
     "diagram",
     "document",
+    "export_case",
+    "export_cases",
     "fire_due",
     "history",
     "incidents",
@@ -76,6 +85,7 @@ __all__ = [
     "process_xml",
     "publish",
     "read_library",
+    "read_package",
     "recompute_deadlines",
     "register",
     "registers",
@@ -89,4 +99,5 @@ __all__ = [
     "who",
     "withdraw_case",
     "worklist",
+    "write_package",
 ]

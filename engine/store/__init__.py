@@ -1,6 +1,7 @@
 """The only package that knows SQL. A Store gives transactions (which write) and readings (which see)."""
 
 from engine.store.columns import new_id
+from engine.store.exporting import CaseHead, Chosen, StoredEvent
 from engine.store.pages import (
     CasePage,
     CaseRow,
@@ -48,9 +49,11 @@ __all__ = [
     "Account",
     "Attachment",
     "Case",
+    "CaseHead",
     "CasePage",
     "CaseRow",
     "Changes",
+    "Chosen",
     "ClaimChange",
     "ClosedTask",
     "DeadlineRow",
@@ -75,6 +78,7 @@ __all__ = [
     "Series",
     "SessionRow",
     "Store",
+    "StoredEvent",
     "Task",
     "Transaction",
     "Verification",

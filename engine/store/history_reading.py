@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from engine.errors import NotFound
-from engine.model import JSON, ActedAs, Actor
+from engine.model import JSON, Actor
 from engine.store import tables as t
+from engine.store.exporting import history_row
 from engine.store.history import case_stream, unseal_values
 from engine.store.pages import HistoryRow, Page, Position
 from engine.store.reading import Reading
@@ -45,7 +43,7 @@ def history(reading: Reading, actor: Actor, case_id: UUID, *, after: int = 0, li
     rows = reading.execute(statement).all()
     shown = rows[:most]
     values = _values(reading, case_id, stream, after, shown[-1].number) if shown else {}
-    items = tuple(_history_row(row, values.get(row.number)) for row in shown)
+    items = tuple(history_row(row._asdict(), values.get(row.number)) for row in shown)
     return Page(items=items, next=str(shown[-1].number) if len(rows) > most else None)
 
 
@@ -59,39 +57,6 @@ def _values(reading: Reading, owner: UUID, stream: str, after: int, last: int) -
     for row in reading.execute(statement):
         opened |= {n: values for n, (_, values) in unseal_values(key, stream, row.number, row.sealed).items()}
     return opened
-
-
-def _history_row(row: Row[Any], values: JSON) -> HistoryRow:
-    actor = None
-    if row.actor_name is not None:
-        actor = ActedAs(
-            account=row.actor_account,
-            name=row.actor_name,
-            post=row.actor_post,
-            unit=row.actor_unit,
-            behalf=row.actor_behalf,
-        )
-    return HistoryRow(
-        number=row.number,
-        kind=row.kind,
-        input=row.input,
-        cause=row.cause,
-        command=row.command,
-        recorded_at=row.recorded_at,
-        occurred_at=row.occurred_at or row.recorded_at,
-        element=row.element,
-        flow=row.flow,
-        scope=row.scope,
-        token=row.token,
-        actor=actor,
-        release=row.release.hex() if row.release else None,
-        semantics=row.semantics,
-        detail=json.loads(row.detail) if row.detail else {},
-        values=values,
-        erased=row.commitment is not None and values is None,
-        state_digest=row.state_digest.hex() if row.state_digest else None,
-        hash=row.hash.hex(),
-    )
 
 
 def positions(reading: Reading, actor: Actor, case_id: UUID, *, at: datetime | None = None) -> tuple[Position, ...]:

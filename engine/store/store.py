@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock, local
 from typing import TypeVar
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Engine
 
-from engine.model import Actor, Release
+from engine.model import JSON, Actor, Release
 from engine.store import points, publishing, streams
 from engine.store.database import glancing, open_engine, snapshot, writing
 from engine.store.migrating import is_current, migrate
@@ -156,3 +156,8 @@ class Store:
         """Record that somebody read a case (``what``: case, task, history, document); the case is not locked."""
         with self.transaction() as tx:
             streams.record_access(tx, actor, case_id, what)
+
+    def record_export(self, actor: Actor, detail: Mapping[str, JSON]) -> None:
+        """Record that somebody took cases away as a package: which were asked for, how many, and the manifest."""
+        with self.transaction() as tx:
+            streams.record_export(tx, actor, detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engine.calendar import local_date
 from engine.errors import NotFound
-from engine.model import ActedAs, Actor, Event
+from engine.model import JSON, ActedAs, Actor, Event
 from engine.store import tables as t
 from engine.store.history import GENESIS, Command, Head, owner_of, write
 from engine.store.records import Changes
@@ -79,9 +79,17 @@ def refusal(actor: Actor, verb: str, reason: str, input_digest: str) -> Event:
 
 def record_access(tx: Transaction, actor: Actor, case_id: UUID, what: str) -> None:
     """Append a reading of a case to the day's stream; the case itself is not locked."""
-    detail = {"case": str(case_id), "what": what}
+    _record_reading(tx, actor, "case.read", {"case": str(case_id), "what": what})
+
+
+def record_export(tx: Transaction, actor: Actor, detail: Mapping[str, JSON]) -> None:
+    """Append a package's making to the day's stream of readings."""
+    _record_reading(tx, actor, "cases.exported", detail)
+
+
+def _record_reading(tx: Transaction, actor: Actor, kind: str, detail: Mapping[str, JSON]) -> None:
     day = local_date(tx.now())
-    tx.append(f"access:{day:%Y-%m-%d}", [Event(kind="case.read", input=True, actor=acted(actor), detail=detail)])
+    tx.append(f"access:{day:%Y-%m-%d}", [Event(kind=kind, input=True, actor=acted(actor), detail=detail)])
 
 
 def acted(actor: Actor) -> ActedAs:
