@@ -81,6 +81,25 @@ class ReasonIn(_Shape):
     reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)]
 
 
+class HandIn(_Shape):
+    """To whom a task is handed on (an account's id), and why."""
+
+    to: UUID
+    reason: Annotated[str, Field(max_length=500), AfterValidator(storable)] = ""
+
+
+class UrgeIn(_Shape):
+    """Why somebody is urged; may be left out."""
+
+    reason: Annotated[str, Field(max_length=500), AfterValidator(storable)] = ""
+
+
+class CommentIn(_Shape):
+    """A comment."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(storable)]
+
+
 class MessageIn(_Shape):
     """A message to whoever waits for this name and key; the sender's `id` makes it count once."""
 

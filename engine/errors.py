@@ -79,6 +79,24 @@ class TaskClaimed(Conflict):
     zh = "该任务已由他人签收"
 
 
+class TaskDelegated(Conflict):
+    """The task lies with a delegate and has not been resolved. Facts: to (account's display name), at."""
+
+    zh = "该任务已委托他人办理，尚未交回"
+
+
+class TaskNotHeld(Conflict):
+    """The task does not lie on your desk; claim it first."""
+
+    zh = "该任务不在您名下，请先签收"
+
+
+class UrgedAlready(Conflict):
+    """You have urged this task within the last hour. Facts: at (datetime)."""
+
+    zh = "一小时内已催办过该任务"
+
+
 class CaseEnded(Conflict):
     """The case has ended. Facts: outcome."""
 

@@ -204,3 +204,25 @@ def test_every_field_has_a_name_for_those_who_do_not_see_it(district: District, 
     assert nameless == []
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_task_is_handed_on_by_keyboard_and_phone(district: District, open_page: Open, size: Any) -> None:
+    _, task = district.start(client := district.client("intake"))
+    client.post(f"/api/tasks/{task}/claim")
+    page = open_page("intake", f"/tasks/{task}", size=size)
+    page.locator("#hand > summary").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("办理人").select_option(index=1)
+    page.get_by_label("原因").fill("轮班")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="委托", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("已委托")
+    expect(page.get_by_text("委托中")).to_be_visible()
+    expect(page.get_by_role("button", name="收回委托")).to_be_visible()
+    other = open_page("intake2", f"/tasks/{task}", size=size)
+    expect(other.get_by_role("button", name="交回委托人", exact=True)).to_be_visible()
+    other.get_by_text("填写批注").first.click()
+    other.get_by_label("填写批注").fill("已看过")
+    other.get_by_role("button", name="保存批注").click()
+    expect(other.locator("#comments")).to_contain_text("已看过")

@@ -52,9 +52,11 @@ READINGS: dict[str, tuple[set[str], set[str]]] = {
     f"{CASE}/positions": (SEES_PERMIT, SEES_SHOP),
     f"{CASE}/deadlines": (SEES_PERMIT, SEES_SHOP),
     f"{CASE}/documents": (SEES_PERMIT, SEES_SHOP),
+    f"{CASE}/comments": (SEES_PERMIT, SEES_SHOP),
     f"{CASE}/diagram": (SEES_PERMIT, SEES_SHOP),
     TASK: (SEES_PERMIT, SEES_SHOP),
     f"{TASK}/form": (SEES_PERMIT, SEES_SHOP),
+    f"{TASK}/candidates": ({"reviewer1", "supervisor1"}, {*COUNTERS, "supervisor1"}),
     "/api/documents/{document}": (SEES_PERMIT, set()),
     "/api/attachments/{file}": (SEES_PERMIT, set()),
     "/cases/{case}": (SEES_PERMIT, SEES_SHOP),
@@ -76,6 +78,12 @@ VERBS: dict[str, tuple[set[str], set[str]]] = {
     f"{TASK}/attachments": ({"reviewer1"}, COUNTERS),
     f"{TASK}/complete": ({"reviewer1"}, COUNTERS),
     f"{CASE}/withdraw": (COUNTERS, set()),
+}
+#   verb that hands on or says something: who sees the case may comment; started by or supervised: urge
+SAYINGS: dict[str, tuple[set[str], set[str]]] = {
+    f"{TASK}/comment": (SEES_PERMIT, SEES_SHOP),
+    f"{CASE}/comment": (SEES_PERMIT, SEES_SHOP),
+    f"{TASK}/urge": ({"counter1", "supervisor1"}, {"counter1", "supervisor1"}),
 }
 #   of nobody's case             who may
 GENERAL: dict[tuple[str, str], set[str]] = {
@@ -156,9 +164,42 @@ def wrong_cells(may: set[str], sees: set[str], ask: Callable[[str], Any]) -> lis
 @pytest.mark.parametrize("path", READINGS)
 def test_a_case_is_read_by_its_posts_and_overseers_only(town: Town, path: str) -> None:
     permit, shop = READINGS[path]
-    assert not wrong_cells(permit, set(), lambda name: town.client(name).get(path.format(**town.permit_ids)))
+    hidden = path.endswith("candidates")  # for who may hand on only; who sees the case is told so
+    sees = (SEES_PERMIT, SEES_SHOP) if hidden else (set(), set())
+    assert not wrong_cells(permit, sees[0], lambda name: town.client(name).get(path.format(**town.permit_ids)))
     if shop:
-        assert not wrong_cells(shop, set(), lambda name: town.client(name).get(path.format(**town.shop_ids)))
+        assert not wrong_cells(shop, sees[1], lambda name: town.client(name).get(path.format(**town.shop_ids)))
+
+
+@pytest.mark.parametrize("path", SAYINGS)
+def test_a_case_is_talked_about_by_who_sees_it_and_urged_by_who_may(town: Town, path: str) -> None:
+    for ids, sees, may in (
+        (town.permit_ids, SEES_PERMIT, SAYINGS[path][0]),
+        (town.shop_ids, SEES_SHOP, SAYINGS[path][1]),
+    ):
+        body = sent(path.rpartition("/")[2])
+        assert not wrong_cells(
+            may, sees, lambda name, ids=ids, body=body: town.client(name).post(path.format(**ids), **body)
+        )
+
+
+@pytest.mark.parametrize("verb", ["transfer", "delegate"])
+def test_a_task_is_handed_on_by_its_holder_and_transferred_by_a_supervisor(town: Town, verb: str) -> None:
+    task = town.hall.story(ITEM).task("register_application")["id"]
+    town.client("counter1").post(f"/api/tasks/{task}/claim")
+    [other] = town.client("counter1").get(f"/api/tasks/{task}/candidates").json()["candidates"]
+    body = {"to": other["account"]}
+    may = {"counter1", "supervisor1"} if verb == "transfer" else {"counter1"}
+    told = {
+        name: town.client(name).post(f"/api/tasks/{task}/{verb}", json=body).status_code for name in EVERYBODY - may
+    }
+    # The other counter holds the role, but not the task: somebody else was first.
+    assert told == {n: 409 if n == "counter2" else 403 if n in SEES_SHOP else 404 for n in EVERYBODY - may}
+    assert town.client("counter1").post(f"/api/tasks/{task}/{verb}", json=body).status_code == 200
+    if verb == "transfer":
+        [back] = town.client("supervisor1").get(f"/api/tasks/{task}/candidates").json()["candidates"]
+        answer = town.client("supervisor1").post(f"/api/tasks/{task}/transfer", json={"to": back["account"]})
+        assert answer.status_code == 200
 
 
 def sent(verb: str) -> dict[str, Any]:
@@ -167,6 +208,8 @@ def sent(verb: str) -> dict[str, Any]:
         "draft": {"json": {"answers": {}}},
         "attachments": {"files": {"file": ("a.txt", uuid4().bytes, "text/plain")}},
         "withdraw": {"json": {"reason": "不办了"}},
+        "comment": {"json": {"text": "请看"}},
+        "urge": {"json": {}},
     }
     return bodies.get(verb, {})
 

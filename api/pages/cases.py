@@ -51,7 +51,8 @@ def _case(request: Request, case_id: UUID, *, process: str = "", said: str = "")
         asker,
         case=view,
         open_tasks=open_tasks,
-        said=words(language(request))(f"said.{said}") if said in {"withdrawn"} else "",
+        comments=c.comments(identity.office(request), asker.actor, case_id),
+        said=words(language(request))(f"said.{said}") if said in {"withdrawn", "comment"} else "",
         **surroundings(request, asker, view, view.variables, chosen=process, leading=leading),
     )
 

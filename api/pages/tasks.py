@@ -16,6 +16,7 @@ from api import identity, problems
 from api.identity import Asker
 from api.pages.cases import onward
 from api.pages.conditions import conditions
+from api.pages.handing import controls
 from api.pages.screen import Posted, Sent, go, language, posted, show
 from api.pages.texts import words
 from api.pages.view import surroundings
@@ -32,7 +33,7 @@ MOST_ROWS = 200
 # As many digits as a row may have: a longer number is no row, and none is read that costs time.
 _INDEX = re.compile(r"[0-9]{1,3}")
 _ROW = re.compile(r"\.(\d+)(?=\.|$)")
-_SAID = frozenset({"claimed", "draft", "onward"})
+_SAID = frozenset({"claimed", "draft", "onward", "transfer", "delegate", "urge", "comment", "released"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +77,9 @@ def act(request: Request, task_id: UUID, form: Annotated[Posted, Depends(posted)
         return _page(request, asker, view, answers, (), changed=True)
     once = identity.once_by_form(request, form.get("_once"), pairs)
     try:
+        if verb == "resolve":
+            c.resolve_task(office, asker.actor, task_id, answers, once=once)
+            return go("/tasks?said=resolved")
         outcome = c.complete_task(office, asker.actor, task_id, answers, once=once)
     except FormInvalid as error:
         return _page(request, asker, view, answers, error.findings, changed=True, status=422)
@@ -156,11 +160,13 @@ def _page(
         hints={"when": conditions(view.form.schema if view.form is not None else {}), "span": spans(tree)},
         errors=list(_faults(tree, findings, language(request))),
         may_claim=is_open and view.may_complete and view.task.claimed_by is None,
-        may_release=is_open and view.may_complete and view.task.claimed_by is not None,
+        may_release="release" in view.verbs,
+        may_fill=view.may_complete or "resolve" in view.verbs,
         said=words(language(request))(f"said.{said}") if said in _SAID else "",
         drafted=drafted,
         problem=problem,
         changed=changed,
+        **controls(request, asker, view),
         **surroundings(request, asker, view.case, view.variables, chosen=process, leading=leading),
     )
 

@@ -38,7 +38,7 @@ def worklist(
     view = "mine" if view == "mine" else "posts"
     pages = {name: _page(request, asker, name, process, after if name == view else "") for name in ("mine", "posts")}
     names = {row.key: row.name for row in c.process_definitions(identity.office(request), asker.actor)}
-    sentence = told(f"said.{said}") if said in {"released", "nothing"} else ""
+    sentence = told(f"said.{said}") if said in {"released", "nothing", "resolved"} else ""
     if finished := _FINISHED.fullmatch(said):
         sentence = told("said.completed") + finished[1]
     return show(

@@ -57,6 +57,7 @@ def task(request: Request, task_id: UUID) -> Response:
         "form": None if view.form is None else {"digest": view.form.digest, "schema": plain(view.form.schema)},
         "may_complete": view.may_complete,
         "why_not": view.why_not,
+        "verbs": sorted(view.verbs),
         "instructions": view.instructions,
     }
     return Answer(answer)
@@ -80,7 +81,7 @@ def claim(request: Request, task_id: UUID) -> Response:
 
 @router.post("/tasks/{task_id}/release")
 def release(request: Request, task_id: UUID) -> Response:
-    """Give the task back to the posts."""
+    """Give the task back to the posts; one that lies with a delegate, back to its owner."""
     actor, once = identity.asker(request).actor, identity.once(request)
     return Answer(c.release_task(identity.office(request), actor, task_id, once=once))
 

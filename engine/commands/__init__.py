@@ -8,6 +8,7 @@ from engine.commands.cases import (
     start_case,
     withdraw_case,
 )
+from engine.commands.handing import candidates, delegate_task, resolve_task, transfer_task
 from engine.commands.office import Office
 from engine.commands.packages import Written, export_case, export_cases, write_package
 from engine.commands.people import (
@@ -21,6 +22,7 @@ from engine.commands.people import (
     who,
 )
 from engine.commands.publishing import publish, read_library
+from engine.commands.remarks import Comment, comment_case, comment_task, comments, urge_task
 from engine.commands.signing import ChainSigning, Signing
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
 from engine.commands.unpacking import Package, read_package
@@ -51,6 +53,7 @@ from engine.commands.views import (
 __all__ = [
     "CaseView",
     "ChainSigning",
+    "Comment",
     "DeadlineView",
     "DefinitionRow",
     "Office",
@@ -64,11 +67,16 @@ __all__ = [
     "advance_clock",
     "attach_file",
     "attachment",
+    "candidates",
     "case_view",
     "cases",
     "claim_task",
+    "comment_case",
+    "comment_task",
+    "comments",
     "complete_task",
     "create_account",
+    "delegate_task",
     "deliver_message",
     "diagram",
     "document",
@@ -90,12 +98,15 @@ __all__ = [
     "register",
     "registers",
     "release_task",
+    "resolve_task",
     "retry_incident",
     "same_csrf",
     "save_draft",
     "start_case",
     "task_forms",
     "task_view",
+    "transfer_task",
+    "urge_task",
     "who",
     "withdraw_case",
     "worklist",

@@ -51,6 +51,7 @@ class Record:
     papers: list[NewPaper] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     claims: list[ClaimChange] = field(default_factory=list)
+    urged: list[UUID] = field(default_factory=list)
     attachments: tuple[str, ...] = ()
     uploaded_by: UUID | None = None
     milestone: str | None = None
@@ -220,8 +221,14 @@ class Record:
         semantics = step.semantics if step else bpmn.semantics_of(self.case.state or b"")
         common = {"command": self.command, "semantics": semantics, **self._clock_changes()}
         if step is None:
-            claims = tuple(self.claims)
-            return Changes(events=tuple(self.events), claims=claims, **common)
+            return Changes(
+                events=tuple(self.events),
+                claims=tuple(self.claims),
+                urged=tuple(self.urged),
+                attachments=self.attachments,
+                uploaded_by=self.uploaded_by,
+                **common,
+            )
         self._tasks(step)
         self.events[-1] = replace(self.events[-1], state_digest=hashlib.sha256(step.state).hexdigest())
         return Changes(

@@ -20,6 +20,7 @@ from engine.errors import (
     FormInvalid,
     SameActorNotAllowed,
     TaskClaimed,
+    TaskDelegated,
     TaskLapsed,
     TaskNotOpen,
 )
@@ -28,6 +29,8 @@ from engine.store import Case, ClaimChange, Task, Transaction, queries
 
 MEDIA_TYPE = re.compile(r"[\x21-\x7e]{1,50}/[\x21-\x7e]{1,50}")
 LONGEST_FILE_NAME = 200
+# What a delegated task is: still with the delegate, or given back to its owner with answers.
+PENDING, RESOLVED = "pending", "resolved"
 
 
 def complete_task(
@@ -38,20 +41,22 @@ def complete_task(
     Raises:
         NotFound: no such task, or the actor may not see its case. Forbidden: not the task's role in its scope.
         SameActorNotAllowed: the diagram asks for another person than who completed an earlier element.
-        TaskNotOpen, TaskLapsed, TaskClaimed: somebody, or a deadline, was first. FormInvalid: every bad field.
+        TaskNotOpen, TaskLapsed, TaskClaimed: somebody, or a deadline, was first. TaskDelegated: not resolved yet.
+        FormInvalid: every bad field.
         Nothing is written then but the refusal.
     """
     given = {"task": str(task_id), "answers": answers}
-    with attempt(office, actor, "complete", given) as made, _on_task(office, task_id) as (tx, case, task):
+    with attempt(office, actor, "complete", given) as made, on_task(office, task_id) as (tx, case, task):
         made.case = case.id
         if once and (answer := tx.recall(actor, once)) is not None:
             return outcome_from_plain(answer)
         post = check_rights(tx, actor, case, task)
         check_open(task)
         check_unclaimed(task, actor)
+        check_not_delegated(task)
         _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
         check_other_person(tx, definition, case, task, actor)
-        typed = _checked(office, tx, definition, case=case, task=task, actor=actor, answers=answers)
+        typed = checked(office, tx, definition, case=case, task=task, actor=actor, answers=answers)
         state = case.state or b""
         record.input(
             "task.completed",
@@ -62,12 +67,13 @@ def complete_task(
         )
         step = bpmn.complete(definition, state, record.now, task.token, typed)
         record.take(step, completed=task.id, by=actor.account, name=actor.display_name)
-        record.attach(_digests(office, task, typed), actor.account)
+        record.attach(digests(office, task, typed), actor.account)
         return saved(tx, case, record, actor, once)
 
 
 @contextmanager
-def _on_task(office: Office, task_id: UUID) -> Iterator[tuple[Transaction, Case, Task]]:
+def on_task(office: Office, task_id: UUID) -> Iterator[tuple[Transaction, Case, Task]]:
+    """A transaction that holds the task's case, with what is due fired before. Raises: NotFound."""
     found: list[Task] = []
 
     def lock(tx: Transaction) -> Case:
@@ -102,9 +108,15 @@ def check_open(task: Task) -> None:
 
 
 def check_unclaimed(task: Task, actor: Actor) -> None:
-    """Raises TaskClaimed when it lies on somebody else's desk."""
-    if task.claimed_by is not None and task.claimed_by != actor.account:
+    """Raises TaskClaimed when it is neither on the actor's desk nor delegated by them."""
+    if task.claimed_by is not None and actor.account not in (task.claimed_by, task.owner):
         raise TaskClaimed(by=task.claimed_name, at=task.claimed_at)
+
+
+def check_not_delegated(task: Task) -> None:
+    """Raises TaskDelegated while it lies with a delegate: neither of the two may complete it or hand it on."""
+    if task.delegation == PENDING:
+        raise TaskDelegated(to=task.claimed_name, at=task.claimed_at)
 
 
 def check_other_person(tx: Transaction, definition: Definition, case: Case, task: Task, actor: Actor) -> None:
@@ -113,17 +125,21 @@ def check_other_person(tx: Transaction, definition: Definition, case: Case, task
     Raises:
         SameActorNotAllowed.
     """
-    node = definition.node(task.element)
-    if not node.distinct_from or actor.account is None:
-        return
-    home = task.element.rpartition("/")[0].split("/")[0]
-    process = definition.processes[home]
-    paths = [f"{name}/{e}" for name, scope in process.scopes.items() for e in node.distinct_from if e in scope.nodes]
-    if actor.account in tx.performers(case.id, paths):
+    if actor.account is not None and actor.account in others(tx, definition, case, task):
         raise SameActorNotAllowed(element=task.element)
 
 
-def _checked(
+def others(tx: Transaction, definition: Definition, case: Case, task: Task) -> set[UUID]:
+    """The accounts that the diagram's four eyes keep from this task."""
+    node = definition.node(task.element)
+    if not node.distinct_from:
+        return set()
+    process = definition.processes[task.element.partition("/")[0]]
+    paths = [f"{name}/{e}" for name, scope in process.scopes.items() for e in node.distinct_from if e in scope.nodes]
+    return tx.performers(case.id, paths)
+
+
+def checked(
     office: Office,
     tx: Transaction,
     definition: Definition,
@@ -133,6 +149,7 @@ def _checked(
     actor: Actor,
     answers: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """The answers as the task's form types them. Raises: TaskNotOpen, FormInvalid (every bad field)."""
     if case.state is None or case.status is not CaseStatus.ACTIVE:
         raise TaskNotOpen(status=case.status.value, by=None, at=case.ended_at)
     if task.form_digest is None:
@@ -150,7 +167,8 @@ def _checked(
     return typed
 
 
-def _digests(office: Office, task: Task, typed: Mapping[str, Any]) -> tuple[str, ...]:
+def digests(office: Office, task: Task, typed: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that checked answers name."""
     return tuple(forms.attachments(office.form(task.form_digest), typed)) if task.form_digest else ()
 
 
@@ -164,13 +182,16 @@ def claim_task(office: Office, actor: Actor, task_id: UUID, *, once: Once | None
 
 
 def release_task(office: Office, actor: Actor, task_id: UUID, *, once: Once | None = None) -> Outcome:
-    """Give a claimed task back to the post's worklist. Raises as ``claim_task``."""
+    """Give a claimed task back to the post's worklist; one that lies with a delegate, back to its owner.
+
+    The owner so takes it back, the delegate so declines. Raises as ``claim_task``.
+    """
     return _on_desk(office, actor, task_id, "release", once)
 
 
 def _on_desk(office: Office, actor: Actor, task_id: UUID, verb: str, once: Once | None) -> Outcome:
     given = {"task": str(task_id)}
-    with attempt(office, actor, verb, given) as made, _on_task(office, task_id) as (tx, case, task):
+    with attempt(office, actor, verb, given) as made, on_task(office, task_id) as (tx, case, task):
         made.case = case.id
         if once and (answer := tx.recall(actor, once)) is not None:
             return outcome_from_plain(answer)
@@ -188,8 +209,13 @@ def _move(record: Record, task: Task, actor: Actor, verb: str) -> None:
     if (task.claimed_by is not None) == (verb == "claim"):
         return
     kind = "task.claimed" if verb == "claim" else "task.released"
-    record.input(kind, element=task.element, token=task.token, detail={"task": str(task.id)})
-    if verb == "claim":
+    detail = {"task": str(task.id)}
+    if verb == "release" and task.delegation == PENDING:
+        detail["to"] = str(task.owner)
+    record.input(kind, element=task.element, token=task.token, detail=detail)
+    if "to" in detail:
+        record.claims.append(ClaimChange(id=task.id, by=task.owner, name=task.owner_name, at=record.now))
+    elif verb == "claim":
         record.claims.append(ClaimChange(id=task.id, by=actor.account, name=actor.display_name, at=record.now))
     else:
         record.claims.append(ClaimChange(id=task.id))
@@ -201,7 +227,7 @@ def save_draft(office: Office, actor: Actor, task_id: UUID, answers: Mapping[str
     Raises:
         NotFound, Forbidden, TaskNotOpen, TaskLapsed: nothing is kept.
     """
-    with attempt(office, actor, "draft", {"task": str(task_id)}) as made, _on_task(office, task_id) as (tx, case, task):
+    with attempt(office, actor, "draft", {"task": str(task_id)}) as made, on_task(office, task_id) as (tx, case, task):
         made.case = case.id
         check_rights(tx, actor, case, task)
         check_open(task)
@@ -215,7 +241,7 @@ def attach_file(office: Office, actor: Actor, task_id: UUID, *, name: str, media
         NotFound, Forbidden, TaskNotOpen, TaskLapsed: as for ``save_draft``; nothing is kept.
     """
     given = {"task": str(task_id)}
-    with attempt(office, actor, "attach", given) as made, _on_task(office, task_id) as (tx, case, task):
+    with attempt(office, actor, "attach", given) as made, on_task(office, task_id) as (tx, case, task):
         made.case = case.id
         check_rights(tx, actor, case, task)
         check_open(task)

@@ -11,7 +11,9 @@ from uuid import UUID
 from engine import bpmn, deadlines, forms
 from engine.bpmn import Definition, Node
 from engine.commands.cases import WITHDRAWAL, may_act, start_lane, starter
+from engine.commands.handing import allowed, done_before
 from engine.commands.office import Office
+from engine.commands.tasks import PENDING
 from engine.errors import Forbidden, NotFound, Refused
 from engine.model import Actor, CaseStatus, Lamp, Release, TaskStatus
 from engine.registers import Register
@@ -74,7 +76,7 @@ class CaseView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskView:
-    """A task with its form, what the person may do with it, and why not."""
+    """A task with its form, what the person may do with it (``verbs`` besides completing it), and why not."""
 
     task: Task
     case: CaseView
@@ -83,6 +85,7 @@ class TaskView:
     draft: Mapping[str, Any] | None = field(repr=False)
     may_complete: bool
     why_not: str
+    verbs: frozenset[str]
     instructions: str
 
 
@@ -224,7 +227,8 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
     view = _case(office, actor, page, moment)
     _, definition = office.release_of(page.release)
     open_now = task.status is TaskStatus.OPEN and page.state is not None
-    why_not = _why_not(actor, task, _done_before(definition, page, task))
+    kept = done_before(definition, page, task)
+    why_not = _why_not(actor, task, kept)
     return TaskView(
         task=task,
         case=view,
@@ -233,27 +237,19 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
         draft=draft,
         may_complete=not why_not,
         why_not=why_not,
+        verbs=allowed(actor, task, page.started_by, kept),
         instructions=definition.node(task.element).documentation or "",
     )
 
 
-def _done_before(definition: Definition, page: CasePage, task: Task) -> set[UUID | None]:
-    """Who completed, in this case, an element whose performer may not do this task: the diagram's four eyes."""
-    others = definition.node(task.element).distinct_from
-    home = task.element.partition("/")[0]
-    return {
-        one.closed_by
-        for one in page.tasks
-        if one.element.partition("/")[0] == home and one.element.rpartition("/")[2] in others
-    }
-
-
 def _why_not(actor: Actor, task: Task, others: set[UUID | None]) -> str:
-    """A word for the reason, empty when the actor may complete the task: closed, post, claimed or distinct."""
+    """Why the actor may not complete the task, empty if they may: closed, post, delegated, claimed or distinct."""
     if task.status is not TaskStatus.OPEN:
         return "closed"
     if actor.holding(task.role, task.scope) is None:
         return "post"
+    if task.delegation == PENDING and actor.account in (task.claimed_by, task.owner):
+        return "delegated"
     if task.claimed_by not in (None, actor.account):
         return "claimed"
     return "distinct" if actor.account is not None and actor.account in others else ""

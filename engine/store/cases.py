@@ -130,6 +130,10 @@ def task_of(row: Any) -> Task:
         closed_by=row.closed_by,
         closed_name=row.closed_name,
         due_at=row.due_at,
+        owner=row.owner,
+        owner_name=row.owner_name,
+        delegation=row.delegation,
+        urged_at=row.urged_at,
     )
 
 

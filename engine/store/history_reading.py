@@ -47,6 +47,32 @@ def history(reading: Reading, actor: Actor, case_id: UUID, *, after: int = 0, li
     return Page(items=items, next=str(shown[-1].number) if len(rows) > most else None)
 
 
+def lines_of(reading: Reading, actor: Actor, case_id: UUID, *kinds: str) -> tuple[HistoryRow, ...]:
+    """All events of these kinds, in order, with their values.
+
+    Raises:
+        NotFound: there is no such case, or the actor may not see it.
+    """
+    stream = _seen(reading, actor, case_id)
+    statement = sa.select(t.event).where(_event.stream == stream, _event.kind.in_(kinds)).order_by(_event.number)
+    rows = reading.execute(statement).all()
+    values = _values(reading, case_id, stream, rows[0].number - 1, rows[-1].number) if rows else {}
+    return tuple(history_row(row._asdict(), values.get(row.number)) for row in rows)
+
+
+def last_of(reading: Reading, case_id: UUID, kind: str, *, token: int, account: UUID | None) -> datetime | None:
+    """When this account last did this about this token of a case that the verb has locked; None: never."""
+    statement = (
+        sa.select(_event.recorded_at)
+        .where(_event.stream == case_stream(case_id), _event.kind == kind)
+        .where(_event.token == token, _event.actor_account == account)
+        .order_by(_event.number.desc())
+        .limit(1)
+    )
+    moment: datetime | None = reading.execute(statement).scalar()
+    return moment
+
+
 def _values(reading: Reading, owner: UUID, stream: str, after: int, last: int) -> dict[int, JSON]:
     key = reading.data_key(owner)
     if key is None:

@@ -44,6 +44,10 @@ class WorkItem:
     claimed_name: str | None
     due_at: datetime | None
     milestone: str | None
+    owner: UUID | None = None
+    owner_name: str | None = None
+    delegation: str | None = None
+    urged_at: datetime | None = None
     deadline: Deadline | None = None
     lamp: Lamp = Lamp.OFF
 

@@ -13,11 +13,12 @@ from engine.errors import Finding, Invalid, NotFound
 from engine.model import Actor, CaseStatus
 from engine.store import tables as t
 from engine.store.cases import deadline_of, incident_of, task_of, wait_of
-from engine.store.history_reading import history, positions
+from engine.store.history_reading import history, last_of, lines_of, positions
 from engine.store.lines import LONGEST_PAGE, nearest_deadlines, title_of
 from engine.store.pages import CasePage, CaseRow, DocumentRow, IncidentRow, Page
 from engine.store.papers import read_document
 from engine.store.people import account_of
+from engine.store.people_reading import entitled
 from engine.store.reading import Reading
 from engine.store.records import Account, Document, Task, Version
 from engine.store.rights import oversees, sees_case
@@ -30,8 +31,11 @@ __all__ = [
     "cases",
     "cases_behind_calendar",
     "document",
+    "entitled",
     "history",
     "incidents",
+    "last_of",
+    "lines_of",
     "positions",
     "task_page",
     "versions",

@@ -26,7 +26,11 @@ KEEP = Keep.KEEP
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One human task as stored. ``process_key`` is the case's root; ``element`` the path ``process/sub/element``."""
+    """One human task as stored. ``process_key`` is the case's root; ``element`` the path ``process/sub/element``.
+
+    ``claimed_by`` is on whose desk it lies. While it is delegated, ``owner`` is who answers for it; ``delegation`` is
+    then ``pending`` (it lies with the delegate) or ``resolved`` (it lies with the owner again, to be completed).
+    """
 
     id: UUID
     case_id: UUID
@@ -48,6 +52,10 @@ class Task:
     closed_by: UUID | None = None
     closed_name: str | None = None
     due_at: datetime | None = None
+    owner: UUID | None = None
+    owner_name: str | None = None
+    delegation: str | None = None
+    urged_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,12 +157,18 @@ class ClosedTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimChange:
-    """A claim (``by`` given) or its release (``by`` None)."""
+    """On whose desk a task lies from now on: a claim (``by`` given), or its release (``by`` None).
+
+    What is not given of the delegation is over.
+    """
 
     id: UUID
     by: UUID | None = None
     name: str | None = None
     at: datetime | None = None
+    owner: UUID | None = None
+    owner_name: str | None = None
+    delegation: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,7 +239,8 @@ class Changes:
 
     ``waits`` and ``incidents`` are everything open now and replace what is stored. ``deadlines`` are rows to insert or
     overwrite by id. ``attachments`` are digests uploaded by ``uploaded_by`` that now belong to the case.
-    ``command`` is the verb's id, one for all its events; ``due_at`` is what the worklist sorts the open tasks by.
+    ``command`` is the verb's id, one for all its events; ``due_at`` is what the worklist sorts the open tasks by;
+    ``urged`` are tasks somebody has just asked to be done soon.
     """
 
     command: UUID
@@ -242,6 +257,7 @@ class Changes:
     opened: tuple[NewTask, ...] = ()
     closed: tuple[ClosedTask, ...] = ()
     claims: tuple[ClaimChange, ...] = ()
+    urged: tuple[UUID, ...] = ()
     deadlines: tuple[DeadlineRow, ...] = ()
     waits: tuple[WaitRow, ...] | None = None
     incidents: tuple[NewIncident, ...] | None = None
@@ -293,6 +309,16 @@ class Account:
     failures: int
     locked_until: datetime | None
     memberships: tuple[Membership, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """Somebody who may be given a task, by name and by the post that entitles."""
+
+    account: UUID
+    display_name: str
+    unit: str
+    post: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

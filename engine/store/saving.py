@@ -45,7 +45,17 @@ _close_task = Prepared(
 _claim_task = Prepared(
     t.task.update()
     .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
-    .values(claimed_by=_bind("by"), claimed_name=_bind("who"), claimed_at=_bind("at"))
+    .values(
+        claimed_by=_bind("by"),
+        claimed_name=_bind("who"),
+        claimed_at=_bind("at"),
+        owner=_bind("answers_for"),
+        owner_name=_bind("answers_for_name"),
+        delegation=_bind("handed"),
+    )
+)
+_urge_task = Prepared(
+    t.task.update().where(t.task.c.id == _bind("task"), t.task.c.status == "open").values(urged_at=_bind("at"))
 )
 _due_tasks = (
     t.task.update().where(t.task.c.case_id == _bind("case"), t.task.c.status == "open").values(due_at=_bind("due"))
@@ -121,6 +131,9 @@ class Saving(CaseLocks, Papers):
     def _save_tasks(self, case: Case, changes: Changes, now: datetime, due_before: datetime | None) -> None:
         self._close_tasks(case, changes.closed)
         self._claim_tasks(case, changes.claims)
+        if changes.urged:
+            self._write(_urge_task, *({"task": number, "at": now} for number in changes.urged))
+            case.tasks = [replace(task, urged_at=now) if task.id in changes.urged else task for task in case.tasks]
         if case.due_at != due_before and case.tasks:
             self.execute(_due_tasks, {"case": case.id, "due": case.due_at})
             case.tasks = [replace(task, due_at=case.due_at) for task in case.tasks]
@@ -140,13 +153,9 @@ class Saving(CaseLocks, Papers):
 
     def _claim_tasks(self, case: Case, claims: Sequence[ClaimChange]) -> None:
         for claim in claims:
-            self._write(_claim_task, {"task": claim.id, "by": claim.by, "who": claim.name, "at": claim.at})
-            case.tasks = [
-                replace(task, claimed_by=claim.by, claimed_name=claim.name, claimed_at=claim.at)
-                if task.id == claim.id
-                else task
-                for task in case.tasks
-            ]
+            row = {"task": claim.id, "by": claim.by, "who": claim.name, "at": claim.at, "handed": claim.delegation}
+            self._write(_claim_task, {**row, "answers_for": claim.owner, "answers_for_name": claim.owner_name})
+            case.tasks = [_on_desk(task, claim) if task.id == claim.id else task for task in case.tasks]
 
     def _open_tasks(self, case: Case, opened: Sequence[NewTask], now: datetime) -> None:
         tasks = [_fresh_task(case, new, now) for new in opened]
@@ -272,6 +281,18 @@ def _fresh_task(case: Case, new: NewTask, now: datetime) -> Task:
         created_at=now,
         instance=new.instance,
         due_at=case.due_at,
+    )
+
+
+def _on_desk(task: Task, claim: ClaimChange) -> Task:
+    return replace(
+        task,
+        claimed_by=claim.by,
+        claimed_name=claim.name,
+        claimed_at=claim.at,
+        owner=claim.owner,
+        owner_name=claim.owner_name,
+        delegation=claim.delegation,
     )
 
 

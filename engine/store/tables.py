@@ -145,10 +145,15 @@ task = Table(
     Column("closed_by", Uuid),
     Column("closed_name", Text),
     Column("due_at", DueMoment, nullable=False),
+    Column("owner", Uuid),
+    Column("owner_name", Text),
+    Column("delegation", Text),
+    Column("urged_at", Moment),
     Index("task_case_id_ix", "case_id"),
     _partial("task_place_ix", "role", "scope", "due_at", "id", where="status = 'open'"),
     _partial("task_role_ix", "role", "due_at", "id", where="status = 'open'"),
     _partial("task_claimed_by_ix", "claimed_by", "due_at", "id", where="status = 'open' AND claimed_by IS NOT NULL"),
+    _partial("task_owner_ix", "owner", "due_at", "id", where="status = 'open' AND owner IS NOT NULL"),
 )
 
 #: Every role and scope that ever had a task: turns "all scopes below mine" into a few exact places for the index.

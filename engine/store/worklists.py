@@ -41,7 +41,8 @@ def worklist(
 ) -> Page[WorkItem]:
     """Open tasks of the actor's posts, due first (those without a due moment last).
 
-    ``view``: ``mine`` (claimed by the actor) or ``posts`` (unclaimed or the actor's). ``scope`` is exact.
+    ``view``: ``mine`` (claimed by the actor, or delegated by them to somebody) or ``posts`` (unclaimed or the actor's).
+    ``scope`` is exact.
 
     Raises:
         Invalid: an unknown view, or ``after`` is no cursor of this list.
@@ -88,13 +89,17 @@ def _of_posts(
         roles = sorted({role for role, _ in places})
         mine = may_work(actor, _task.role, _task.scope)
         return _first(sa.select(_task.id, _task.due_at).where(*wanted, _task.role.in_(roles), mine), most)
-    stretches = [
-        _first(sa.select(_task.id, _task.due_at).where(*wanted, _task.role == role, _task.scope == scope), most)
-        for role, scope in places
-    ]
-    if len(stretches) == 1:
-        return stretches[0]
-    together = sa.union_all(*(sa.select(each.subquery()) for each in stretches)).subquery()
+    return _together([(_task.role == role) & (_task.scope == scope) for role, scope in places], wanted, most)
+
+
+def _together(
+    stretches: list[sa.ColumnElement[bool]], wanted: list[sa.ColumnElement[bool]], most: int
+) -> sa.Select[Any]:
+    """The first of several stretches that have no task in common, each read from an index of its own."""
+    each = [_first(sa.select(_task.id, _task.due_at).where(*wanted, stretch), most) for stretch in stretches]
+    if len(each) == 1:
+        return each[0]
+    together = sa.union_all(*(sa.select(one.subquery()) for one in each)).subquery()
     return sa.select(together).order_by(together.c.due_at, together.c.id).limit(most)
 
 
@@ -102,13 +107,13 @@ def _mine(
     actor: Actor, role: str | None, scope: str | None, wanted: list[sa.ColumnElement[bool]], most: int
 ) -> sa.Select[Any]:
     # Few are claimed by one person: the role is hidden from the planner, which else walks a whole role for them.
-    post = may_work(actor, _task.role.concat(""), _task.scope)
-    statement = sa.select(_task.id, _task.due_at).where(*wanted, _task.claimed_by == actor.account, post)
+    here = [*wanted, may_work(actor, _task.role.concat(""), _task.scope)]
     if role:
-        statement = statement.where(_task.role == role)
+        here.append(_task.role == role)
     if scope:
-        statement = statement.where(_task.scope == scope)
-    return _first(statement, most)
+        here.append(_task.scope == scope)
+    delegated = (_task.owner == actor.account) & (_task.delegation == "pending")
+    return _together([_task.claimed_by == actor.account, delegated], here, most)
 
 
 def _first(statement: sa.Select[Any], most: int) -> sa.Select[Any]:
@@ -151,6 +156,10 @@ def _item(reading: Reading, row: Row[Any], clock: Deadline | None) -> WorkItem:
         claimed_name=row.claimed_name,
         due_at=row.due_at,
         milestone=row.milestone,
+        owner=row.owner,
+        owner_name=row.owner_name,
+        delegation=row.delegation,
+        urged_at=row.urged_at,
         deadline=clock,
     )
 
