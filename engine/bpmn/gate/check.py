@@ -10,6 +10,7 @@ from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
 from engine.bpmn.gate.sentences import finding
 from engine.bpmn.gate.shape import check_compensation, check_shape
+from engine.bpmn.gate.soundness import check_soundness
 from engine.bpmn.gate.tables import check_tables, decided
 from engine.bpmn.gate.variables import check_variables
 from engine.bpmn.reader import read_xml, tag
@@ -36,6 +37,7 @@ def check(library: Library) -> list[Finding]:
         found += check_variables(process, processes, world)
         found += check_compensation(process, processes)
         found += _calls(process, processes, {drawing.key for drawing in drawings})
+    found += check_soundness(processes)
     found += _items(world, drawings)
     found += check_tables(library)
     found += _forms(library)
