@@ -81,10 +81,13 @@ class _Prover:
 
     def scope(self, scope: Scope, *, rescued: bool) -> Interface:
         """Prove one scope. ``rescued``: something around it may end it at any time, so it may go on for ever."""
-        rescued = rescued or any(self._ends_scope(scope.nodes[name]) for name in scope.handlers)
+        ending = {name for name in scope.handlers if self._ends_scope(scope.nodes[name])}
         inside = {
-            node.id: self._inside(scope, node, rescued) for node in scope.nodes.values() if node.inner or node.called
+            node.id: self._inside(scope, node, rescued or bool(ending - {node.id} if node.id not in ending else ()))
+            for node in scope.nodes.values()
+            if node.inner or node.called
         }
+        rescued = rescued or bool(ending)
         builder = Builder(self.process, scope, inside)
         reduce(builder.net)
         search = Search(builder.net, self.limit)
@@ -124,7 +127,8 @@ class _Prover:
         """Two tokens first; what such a pair leads to later is its consequence and not told again."""
         told: set[str] = set()
         for place, marking in found.pairs.items():
-            element = element_of(place)
+            known = search.net.places.get(place)
+            element = known.label if known else element_of(place)
             if element not in reach(scope, sorted(told)):
                 told.add(element)
                 self._say(element, "lack_of_synchronisation", search.path(marking))
@@ -139,7 +143,7 @@ class _Prover:
             element = _entrance(scope, circle, search, first)
             if element not in after:
                 self._say(element, "livelock", search.path(first))
-        if found.beyond:
+        if found.beyond and not told:
             self._say(found.beyond, "not_proved", severity="warning")
 
     def _never(self, scope: Scope, builder: Builder, visited: set[str] | None) -> None:
@@ -184,16 +188,13 @@ def _aside(node: Node, scope: Scope) -> bool:
 
 def _blocked(scope: Scope, marking: Marking) -> list[str]:
     """Where tokens wait for nothing, but not those that only wait for other ones that do."""
-    held = sorted({element_of(place) for place in marking})
-    first = [name for name in held if not any(name in reach(scope, _nexts(scope, other)) for other in held)]
-    return first or held
-
-
-def _nexts(scope: Scope, name: str) -> list[str]:
-    return ahead(scope.nodes[name])
+    here = {element_of(place) for place in marking}
+    held = [name for name in scope.nodes if name in here]
+    first = [name for name in held if not any(name in reach(scope, ahead(scope.nodes[each])) for each in held)]
+    return first or held[:1]
 
 
 def _entrance(scope: Scope, circle: set[Marking], search: Search, first: Marking) -> str:
     """The element by which tokens come into a circle that they never leave."""
-    inside = {element_of(place) for marking in circle for place in marking}
+    inside = {element_of(place) for marking in circle for place in marking if place in search.net.places}
     return next((name for name in search.path(first) if name in inside), min(inside))

@@ -13,6 +13,7 @@ from engine.bpmn.gate.soundness_net import (
     Net,
     Place,
     Way,
+    again,
     arrival,
     choices,
     interrupts,
@@ -64,6 +65,9 @@ class Builder:
     def _node(self, node: Node) -> None:
         if synchronises(node):
             self.net.joins[node.id] = tuple(waiting_at(node.id, flow.id) for flow in node.incoming)
+            if node.kind == "complexGateway":
+                ways = [self._out(node, flows) for flows in choices(node, first=False)]
+                self._place(node, ways or [Way(makes=())], again(node.id))
         if node.kind == "endEvent":
             self._place(node, [self._thrown(node) or Way(makes=())])
         elif node.kind == "intermediateThrowEvent" and node.triggers:
@@ -75,8 +79,9 @@ class Builder:
             self._place(node, self._onward(node))
 
     def _place(self, node: Node, ways: list[Way], key: str = "") -> None:
+        ways = ways or [Way(makes=(key or node.id,))]  # what never ends by itself goes on
         waits = node.kind in ACTIVITIES - _AUTOMATIC or node.kind in ("intermediateCatchEvent", "eventBasedGateway")
-        self.net.places[key or node.id] = Place(ways=ways, waits=waits, quantity=node.start_quantity)
+        self.net.places[key or node.id] = Place(ways=ways, label=node.id, waits=waits, quantity=node.start_quantity)
 
     def _onward(self, node: Node) -> list[Way]:
         return [self._out(node, flows) for flows in choices(node)]

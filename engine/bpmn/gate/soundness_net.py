@@ -7,11 +7,12 @@ have fired by element and these events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from engine.bpmn.definition import Flow, Node, Scope
+from engine.bpmn.expressions import ExpressionError, evaluate, names
 
 JOINS = ("parallelGateway", "inclusiveGateway", "complexGateway")
 SPLIT_LIMIT = 10
@@ -49,9 +50,11 @@ class Way:
 
 @dataclass(kw_only=True, slots=True)
 class Place:
-    """Where a token may be. ``quantity`` tokens go on as one; ``waits``: it takes time to go on."""
+    """Where a token may be. ``quantity`` tokens go on as one; ``waits``: it takes time to go on; ``label``: the element
+    to name where two tokens meet."""
 
     ways: list[Way]
+    label: str = ""
     waits: bool = False
     quantity: int = 1
     beside: frozenset[str] = frozenset()
@@ -89,9 +92,44 @@ def arrival(scope: Scope, flow: Flow) -> str:
     return waiting_at(target.id, flow.id) if synchronises(target) else target.id
 
 
-def choices(node: Node) -> Iterator[tuple[Flow, ...]]:
-    """All sets of flows on which a token may leave; as the machine chooses, whatever the conditions say."""
-    flows = node.outgoing
+def again(element: str) -> str:
+    """The place of the second output of a complex gateway."""
+    return f"{element}{SEPARATOR}again"
+
+
+def choices(node: Node, *, first: bool = True) -> Iterator[tuple[Flow, ...]]:
+    """All sets of flows on which a token may leave; as the machine chooses, whatever the conditions say.
+
+    ``first``: of a complex gateway its first output, not the one with which it resets.
+    """
+    if node.kind == "complexGateway":
+        yield from _of_complex(node, first)
+    else:
+        yield from _subsets(node, node.outgoing)
+
+
+def _of_complex(node: Node, first: bool) -> Iterator[tuple[Flow, ...]]:
+    """Conditions that only ask ``waitingForStart`` are no free choice; on reset it may be that no flow is taken."""
+    flows = []
+    for flow in node.outgoing:
+        asked = known(flow.condition, {"waitingForStart": first}) if flow.condition else None
+        if asked is not False:
+            flows.append(flow if asked is None else replace(flow, condition=None))
+    if flows or not first:
+        yield from _subsets(node, tuple(flows))
+    if not first and flows and all(flow.condition for flow in flows):
+        yield ()
+
+
+def known(text: str, values: Mapping[str, object]) -> bool | None:
+    """The value of a condition over these names only; None where it asks anything else."""
+    try:
+        return bool(evaluate(text, values)) if names(text) <= values.keys() else None
+    except ExpressionError:  # whatever is wrong with it is told where expressions are checked
+        return None
+
+
+def _subsets(node: Node, flows: tuple[Flow, ...]) -> Iterator[tuple[Flow, ...]]:
     if node.kind in ("exclusiveGateway", "eventBasedGateway"):
         yield from ((flow,) for flow in flows) if flows else ((),)
         return

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from engine.bpmn.gate.soundness_building import ends_only
-from engine.bpmn.gate.soundness_net import Net, Place, Way, element_of
+from engine.bpmn.gate.soundness_net import Net, Place, Way, again, element_of
 
 
 def reduce(net: Net) -> None:
@@ -47,7 +47,7 @@ class _Reduction:
             changed |= self._alike(place)
         for name in list(self.net.joins):
             changed |= self._joined(name)
-        for key in list(self.net.places):
+        for key in sorted(self.net.places, key=lambda each: each not in self.free):
             if key in self.net.places:
                 changed |= self._through(key) or self._together(key)
         return changed
@@ -71,7 +71,7 @@ class _Reduction:
             first = found.setdefault((way.makes, way.clears), way)
             if first is not way:
                 first.beside = first.beside | way.beside | set(way.passes)
-                first.waits = first.waits and way.waits
+                first.waits = first.waits or way.waits
         changed = len(found) < len(place.ways)
         place.ways = list(found.values())
         return changed
@@ -90,12 +90,22 @@ class _Reduction:
         waits = place.waits or onward.waits
         if waits and not onward.makes and key not in self.released:
             return False
+        for each in onward.makes if waits else ():
+            if each in self.net.places:  # a token here may still be on its way
+                after = self.net.places[each]
+                after.waits = True
+                if len(onward.makes) == 1 and self._only(each, key):
+                    after.label = place.label
         for _, way in sources:
             _replace(way, key, onward, waits)
             way.passes += (element_of(key), *onward.passes)
             way.beside = way.beside | place.beside | onward.beside
         del self.net.places[key]
         return True
+
+    def _only(self, key: str, source: str) -> bool:
+        """Is this place reached from no other than ``source``?"""
+        return all(each == source or key not in way.makes for each, way in self.ways())
 
     def _together(self, key: str) -> bool:
         """A place whose single way leads to one place that nothing else reaches chooses what that one chooses."""
@@ -131,6 +141,7 @@ class _Reduction:
         for way in full:
             rest = list((Counter(way.makes) - Counter(flows)).elements())
             way.makes = tuple(sorted([*rest, name])) if kind == "parallelGateway" else (name,)
+            self.net.places[name].waits |= way.waits
         if not any(flow in way.makes for _, way in self.ways() for flow in flows):
             del self.net.joins[name]
         return bool(full)
@@ -176,7 +187,7 @@ def _beyond(ahead: dict[str, set[str]], key: str) -> set[str]:
 
 def _meet(key: str, sources: list[tuple[str, Way]]) -> bool:
     """May tokens of different origin come to this place? Of the ways that leave one place, only one happens."""
-    several = len({element_of(source) for source, _ in sources}) > 1
+    several = len({source if source == again(element_of(source)) else element_of(source) for source, _ in sources}) > 1
     return several or any(way.makes.count(key) > 1 for _, way in sources)
 
 

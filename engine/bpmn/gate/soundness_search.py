@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.bpmn.definition import Node, Scope
-from engine.bpmn.expressions import ExpressionError, evaluate, names
-from engine.bpmn.gate.soundness_net import GONE, SEPARATOR, Net, Way, element_of, waiting_at
+from engine.bpmn.gate.soundness_net import GONE, SEPARATOR, Net, Place, Way, again, element_of, known, waiting_at
 
 STATES = 100_000
+AFTERWARDS = 2_000
+"""More markings looked at once a fault is known, for others beside it."""
 Marking = tuple[str, ...]
 _FIRED = SEPARATOR * 2
-"""Marks a flow of a complex gateway that has fired; no token, and it keeps nothing from ending."""
+"""Marks a flow that a complex gateway has taken a token from, until it resets."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -64,6 +65,8 @@ class Search:
         self.came[marking] = (before, way)
         self.after[marking] = []
         pairs = self._pairs(marking)
+        if pairs and not self.found.pairs:
+            self.limit = min(self.limit, len(self.came) + AFTERWARDS)
         for place in pairs:
             self.found.pairs.setdefault(place, marking)
         for place in marking:
@@ -84,7 +87,9 @@ class Search:
 
     # -- moving
     def _steps(self, marking: Marking) -> Iterator[tuple[Way, Marking]]:
-        for place in dict.fromkeys(marking):
+        """Tokens at an end that cancels the others go first, as they do in the machine: it takes no time."""
+        last = [place for place in marking if place in self.net.places and _cancels(self.net.places[place])]
+        for place in last[:1] or dict.fromkeys(marking):
             known = self.net.places.get(place)
             if known is None or (known.quantity > 1 and marking.count(place) < known.quantity):
                 continue
@@ -92,29 +97,31 @@ class Search:
                 rest = [] if way.clears else _less(marking, [place] * known.quantity)
                 yield way, tuple(sorted([*rest, *way.makes]))
         for name, flows in self.net.joins.items():
-            if any(flow in marking for flow in flows):
+            if not last:
                 yield from self._synchronised(name, flows, marking)
 
     def _synchronised(self, name: str, flows: tuple[str, ...], marking: Marking) -> Iterator[tuple[Way, Marking]]:
         kind = self.nodes[name].kind
         here = [flow for flow in flows if flow in marking]
         if kind == "complexGateway":
-            yield from self._complex(name, flows, here, marking)
-        elif len(here) == len(flows) or (kind == "inclusiveGateway" and self._waits[name].over(marking, here)):
+            yield from self._complex(name, here, marking)
+        elif len(here) == len(flows) or (here and kind == "inclusiveGateway" and self._waits[name].over(marking, here)):
             yield Way(makes=(name,)), tuple(sorted([*_less(marking, here), name]))
 
-    def _complex(
-        self, name: str, flows: tuple[str, ...], here: list[str], marking: Marking
-    ) -> Iterator[tuple[Way, Marking]]:
-        """Fires once when its condition may hold, then takes in what comes on the other flows."""
-        fired = {place for place in marking if place.startswith(name + _FIRED)}
-        if not fired and self._waits[name].may_fire(sum(flow in flows for flow in marking)):
-            marks = [_fired(flow) for flow in here] if len(here) < len(flows) else []
-            yield Way(makes=(name,)), tuple(sorted([*_less(marking, here), name, *marks]))
-        for flow in here if fired else ():
-            seen = fired | {_fired(flow)}
-            rest = _less(marking, [flow, *fired])
-            yield Way(makes=()), tuple(sorted([*rest, *(seen if len(seen) < len(flows) else ())]))
+    def _complex(self, name: str, here: list[str], marking: Marking) -> Iterator[tuple[Way, Marking]]:
+        """A first output when its condition may hold; a second, with the rest, when no more can come."""
+        fired = [place for place in marking if place.startswith(name + _FIRED)]
+        flows = self.net.joins[name]
+        enough = next((n for n in range(len(here), 0, -1) if self._waits[name].may_fire(n)), 0)
+        if not fired and enough:
+            taken = here[:enough]
+            marks = [_fired(flow) for flow in taken]
+            yield Way(makes=(name,)), tuple(sorted([*_less(marking, taken), name, *marks]))
+        if fired:
+            late = [flow for flow in here if _fired(flow) not in fired]
+            taken = [flow for flow in flows if flow in late or _fired(flow) in fired]
+            if self._waits[name].over(marking, taken):
+                yield Way(makes=(again(name),)), tuple(sorted([*_less(marking, [*late, *fired]), again(name)]))
 
     # -- judging
     def judge(self) -> Found:
@@ -134,14 +141,14 @@ class Search:
 
     def _over(self, marking: Marking) -> bool:
         """An end; a marking reported already or not looked at any more counts as one, not to be told twice."""
-        if _ended(marking) or self._pairs(marking) or GONE in marking:
+        if not marking or self._pairs(marking) or GONE in marking:
             return True
         return bool(self.found.beyond) and not self.after[marking]
 
     @property
     def completes(self) -> bool:
         """Is there a marking without any token left?"""
-        return any(_ended(marking) for marking in self.came)
+        return () in self.came
 
     def path(self, marking: Marking) -> tuple[str, ...]:
         """Elements on a shortest way to a marking."""
@@ -187,17 +194,11 @@ class _Waiting:
 
     def may_fire(self, count: int) -> bool:
         """May the activation condition hold with so many tokens? One over variables may always."""
-        condition = self.node.condition or "True"
-        try:
-            if names(condition) <= {"activationCount"}:
-                return bool(evaluate(condition, {"activationCount": count}))
-        except ExpressionError:  # whatever is wrong with it is told where expressions are checked
-            return True
-        return True
+        return known(self.node.condition or "True", {"activationCount": count}) is not False
 
 
-def _ended(marking: Marking) -> bool:
-    return all(_FIRED in place for place in marking)
+def _cancels(place: Place) -> bool:
+    return not place.waits and all(way.clears for way in place.ways)
 
 
 def _fired(flow: str) -> str:
