@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.bpmn import variables
 from engine.bpmn.definition import Flow, Node
 from engine.bpmn.faults import Fault
-from engine.bpmn.state import Token
+from engine.bpmn.state import ScopeState, Token
 
 if TYPE_CHECKING:
     from engine.bpmn.machine import Machine
+
+_FIRED = "fired:"
+"""Before a complex gateway's id in ``counts``: the flows it took its first output from; no id holds a colon."""
+_NOTHING: Mapping[str, int] = {}
 
 
 def choose(m: Machine, token: Token, node: Node) -> list[Flow]:
@@ -23,17 +28,18 @@ def choose(m: Machine, token: Token, node: Node) -> list[Flow]:
             raise Fault("no_flow")
         return list(node.outgoing)
     default = next((f for f in node.outgoing if f.id == node.default), None)
+    extra = {"waitingForStart": not token.reset} if node.kind == "complexGateway" else None
     taken: list[Flow] = []
     for flow in node.outgoing:
         if flow is default:
             continue
-        if flow.condition is None or variables.evaluate(m, token.scope, flow.condition):
+        if flow.condition is None or variables.evaluate(m, token.scope, flow.condition, extra):
             taken.append(flow)
             if node.kind == "exclusiveGateway":
                 return taken
     if default is not None and not any(flow.condition for flow in taken):
         taken.append(default)
-    if not taken:
+    if not taken and not token.reset:
         raise Fault("no_flow")
     return taken
 
@@ -54,39 +60,72 @@ def inclusive(m: Machine, token: Token, node: Node) -> None:
     if len(node.incoming) > 1:
         _count(m, token, node)
         token.state = "parked"
-        if _nothing_can_come(m, token, node):
+        if _nothing_can_come(m, m.state.scopes[token.scope], node):
             _pass(m, token, node)
     else:
         m.leave(token, node)
 
 
 def complex_join(m: Machine, token: Token, node: Node) -> None:
-    """Fires once when its condition holds, then swallows the rest of the round (no second output on reset)."""
+    """The first output when the activation condition holds; the second is ``settle_joins``' (BPMN 2.0 §13.4.5)."""
     if len(node.incoming) < 2:
         return m.leave(token, node)
-    counts = _count(m, token, node)
-    fired = m.state.scopes[token.scope].counts.setdefault("fired:" + node.id, {})
+    scope = m.state.scopes[token.scope]
+    token.state = "ready"
+    if not scope.counts.get(_FIRED + node.id):
+        arrived = sum(scope.counts.get(node.id, {}).values()) + 1
+        if variables.evaluate(m, token.scope, node.condition or "True", {"activationCount": arrived}):
+            counts = _count(m, token, node)
+            taken = [flow for flow in counts if counts[flow]]
+            scope.counts[_FIRED + node.id] = dict.fromkeys(taken, 1)
+            _consume(m, token, node, taken)
+            return m.leave(token, node)
+    _count(m, token, node)
     token.state = "parked"
-    extra = {"activationCount": sum(counts.values())}
-    if not fired and variables.evaluate(m, token.scope, node.condition or "True", extra):
-        fired.update({flow: 1 for flow in counts if counts[flow]})
-        _consume(m, token, node, [flow for flow in counts if counts[flow]])
-        return m.leave(token, node)
-    if fired and token.flow:
-        fired[token.flow] = 1
-        _consume(m, token, node, [token.flow])
-        if len(fired) == len(node.incoming):
-            fired.clear()
-        m.note("element.completed", token)
-        token.stage = "done"
-        return m.remove(token)
     return None
+
+
+def _reset(m: Machine, scope: ScopeState, node: Node) -> bool:
+    """A complex gateway that has fired resets once the rest of its round is there or cannot come any more.
+
+    It takes up the rest and chooses flows again, with ``waitingForStart`` false; where none is true nothing goes on.
+    """
+    fired, counts = scope.counts[_FIRED + node.id], scope.counts.get(node.id, {})
+    if not _nothing_can_come(m, scope, node, fired):
+        return False
+    del scope.counts[_FIRED + node.id]
+    late = [flow for flow in counts if counts[flow] and flow not in fired]
+    here = next((t for t in _parked(m, scope.id, node) if t.flow in late), None)
+    token = here or m.put(node.id, scope.id, state="parked")
+    if here is None:
+        m.arrived(token)
+    token.reset = True
+    following = [t for t in _parked(m, scope.id, node) if t is not token and t.flow not in late]
+
+    def again() -> None:
+        if late:
+            _consume(m, token, node, late)
+        m.leave(token, node)
+
+    m.guarded(token, again)
+    if following and scope.id in m.state.scopes:
+        m.guarded(following[-1], partial(_begin_round, m, following[-1], node))
+    return True
+
+
+def _begin_round(m: Machine, token: Token, node: Node) -> None:
+    """Tokens of the next round may have come before the last one was over: look at the condition again."""
+    if token.id not in m.state.tokens or token.state != "parked":
+        return
+    counts = m.state.scopes[token.scope].counts[node.id]
+    counts[token.flow or ""] -= 1
+    complex_join(m, token, node)
 
 
 def enough(m: Machine, token: Token, node: Node) -> bool:
     """startQuantity: wait for so many tokens, whatever flow they come on."""
     token.state = "parked"
-    here = _parked(m, token, node)
+    here = _parked(m, token.scope, node)
     if len(here) < node.start_quantity:
         return False
     for other in [each for each in here if each is not token][: node.start_quantity - 1]:
@@ -96,16 +135,23 @@ def enough(m: Machine, token: Token, node: Node) -> bool:
 
 
 def settle_joins(m: Machine) -> bool:
-    """With nothing ready: let one inclusive join pass that nobody can reach any more."""
-    for scope in list(m.state.scopes.values()):
-        for name in scope.counts:
-            node = m.definition.scopes[scope.of].nodes.get(name)
-            if node is None or node.kind != "inclusiveGateway":
-                continue
-            here = [t for t in m.state.tokens.values() if (t.node, t.scope, t.state) == (name, scope.id, "parked")]
-            if here and _nothing_can_come(m, here[0], node):
-                m.guarded(here[0], partial(_pass, m, here[0], node))
-                return True
+    """With nothing ready: let one inclusive join pass, or complex gateway reset, that nobody can reach any more."""
+    return any(settle_scope(m, scope) for scope in list(m.state.scopes.values()) if scope.counts)
+
+
+def settle_scope(m: Machine, scope: ScopeState) -> bool:
+    """Let one join of this scope pass or reset, if one can."""
+    nodes = m.definition.scopes[scope.of].nodes
+    for name in scope.counts:
+        node = nodes[name.removeprefix(_FIRED)]
+        if name != node.id and _reset(m, scope, node):
+            return True
+        if name != node.id or node.kind != "inclusiveGateway":
+            continue
+        here = _parked(m, scope.id, node)
+        if here and _nothing_can_come(m, scope, node):
+            m.guarded(here[0], partial(_pass, m, here[0], node))
+            return True
     return False
 
 
@@ -124,7 +170,7 @@ def _consume(m: Machine, token: Token, node: Node, flows: list[str]) -> None:
     for flow in flows:
         counts[flow] -= 1
         if flow != token.flow:
-            _merge(m, next(t for t in _parked(m, token, node) if t.flow == flow and t is not token), token)
+            _merge(m, next(t for t in _parked(m, token.scope, node) if t.flow == flow and t is not token), token)
     if not any(counts.values()):
         del scope.counts[node.id]
 
@@ -135,19 +181,18 @@ def _merge(m: Machine, token: Token, into: Token) -> None:
     m.discard(token)
 
 
-def _parked(m: Machine, token: Token, node: Node) -> list[Token]:
-    """The tokens waiting at this node in the scope of ``token``."""
-    return [t for t in m.state.tokens.values() if (t.node, t.scope, t.state) == (node.id, token.scope, "parked")]
+def _parked(m: Machine, scope: int, node: Node) -> list[Token]:
+    """The tokens waiting at this node in this scope."""
+    return [t for t in m.state.tokens.values() if (t.node, t.scope, t.state) == (node.id, scope, "parked")]
 
 
-def _nothing_can_come(m: Machine, token: Token, node: Node) -> bool:
+def _nothing_can_come(m: Machine, scope: ScopeState, node: Node, fired: Mapping[str, int] = _NOTHING) -> bool:
     """BPMN 2.0 §13.4.3: no token can still reach an empty incoming flow without passing this gateway, unless it could
-    as well reach a flow where one is waiting."""
-    scope = m.state.scopes[token.scope]
+    as well reach a flow where one is waiting (§13.4.5: or where one was taken when the gateway ``fired``)."""
     drawn = m.definition.scopes[scope.of]
     counts = scope.counts.get(node.id, {})
-    empty = [flow for flow in node.incoming if not counts.get(flow.id)]
-    full = [flow for flow in node.incoming if counts.get(flow.id)]
+    full = [flow for flow in node.incoming if counts.get(flow.id) or flow.id in fired]
+    empty = [flow for flow in node.incoming if flow not in full]
     here = [t for t in m.state.tokens.values() if t.scope == scope.id]
     if any(t.node == node.id and t.state == "ready" for t in here):
         return False

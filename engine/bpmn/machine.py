@@ -144,7 +144,7 @@ class Machine:
             return
         token.stage = "done"
         self.note("element.completed", token)
-        if token.instance is None and node.kind != "boundaryEvent":
+        if token.instance is None and node.kind != "boundaryEvent" and not token.reset:
             self.perform(token, node)
         named = node.properties.get("outcome") if node.kind == "endEvent" else None
         if named and self._belongs_to_root(token):
@@ -285,6 +285,8 @@ class Machine:
         if scope.rest and not self._adhoc_complete(scope):
             self.put(scope.rest.pop(0), scope.id)
             return None
+        if scope.counts and gateways.settle_scope(self, scope):
+            return None  # a complex gateway had not reset yet; what that leaves ends the scope
         events.unsubscribe(self, scope.subs)
         if scope.token is None:
             self.state.outcome = self.state.outcome or self.state.named or "completed"

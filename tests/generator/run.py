@@ -92,6 +92,7 @@ class Table:
             yield self.game.begin(given.now, dict(given.answers))
         for m in markings:
             m.said, numbers = [], [0]
+            m.now = m.now if given.kind == "time" else given.now
             if given.kind == "complete":
                 numbers = self.game.completing(m, given.where)
             elif given.kind == "meet":
@@ -234,7 +235,7 @@ class Path:
         try:
             self.case.call(function, *arguments, **named)
         except InputRejected as error:
-            raise Disagreement(f"rejected: {error.code}") from error
+            raise Disagreement(f"rejected: {error}") from error
         self.table.take(given, self.case.seen())
 
     def _options(self) -> Iterator[Callable[[], None]]:

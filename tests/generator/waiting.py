@@ -24,6 +24,11 @@ def plain(b: Builder, event: Sequence[str] = ("message", "signal", "timer")) -> 
     return Event(kind, f"{prefix}{b.rng.randint(0, 2)}")
 
 
+def heard_again(event: Event) -> Event:
+    """What may set something off again and again: only signals from outside, lest it be its own."""
+    return replace(event, name=event.name.replace("s", "q")) if event.kind == "signal" else event
+
+
 def both(made: str) -> Ends:
     return made, made
 
@@ -207,6 +212,7 @@ def handle(b: Builder, at: Around, blocks: Sequence[Block], event: Event | None 
     """Give a scope an event sub-process."""
     event = event or plain(b, ("message", "signal", "timer", "conditional"))
     stops = event.kind == "error" or b.rng.random() < 0.5
+    event = event if stops else heard_again(event)
     ident = b.add(at, "handler")
     inside = replace(at, undoing=False, errors=(), escalations=())
     at.scope.elements[ident].inner = b.scope("handler", ident, blocks, inside, event, stops)
@@ -257,7 +263,7 @@ def bounded(b: Builder, block: Block, at: Around) -> Ends:
     b.link(at, host, out)
     for event, part in zip(events, block.parts[1:], strict=True):
         stops = event.kind == "error" or (event.kind != "cycle" and b.rng.random() < 0.6)
-        begin = b.add(at, "boundary", event, host=host, interrupting=stops)
+        begin = b.add(at, "boundary", event if stops else heard_again(event), host=host, interrupting=stops)
         first, last = b.block(part, at)
         b.link(at, begin, first)
         if stops:
