@@ -364,6 +364,20 @@ RED: list[tuple[str, str, Callable[[], Library]]] = [
         ),
     ),
     (
+        "complex_flow",
+        "c",
+        lambda: step(
+            node("parallelGateway", "g"),
+            node("complexGateway", "c"),
+            flow("seed", "g"),
+            flow("g", "c"),
+            script("s", "x = 2"),
+            flow("g", "s"),
+            flow("s", "c"),
+            flow("c", "end"),
+        ),
+    ),
+    (
         "behavior",
         "a",
         lambda: between(

@@ -184,23 +184,81 @@ def test_inclusive_join_waits_only_for_what_can_come() -> None:
     assert p.complete("b").open == ["z"]
 
 
-def test_a_complex_join_fires_once_and_swallows_the_rest_of_the_round() -> None:
-    p = Play(
+def complex_join(*flows: str) -> Play:
+    """Two of three branches start it."""
+    return Play(
         start(),
         gateway("g"),
         user("a"),
         user("b"),
         user("c"),
         element("complexGateway", "j", "<activationCondition>activationCount >= 2</activationCondition>"),
-        user("z"),
+        user("first"),
+        user("second"),
         flow("s", "g"),
         *(flow("g", n, "j") for n in "abc"),
-        flow("j", "z"),
+        *flows,
     )
+
+
+def test_a_complex_join_fires_once_and_takes_up_the_rest_of_the_round() -> None:
+    p = complex_join(flow("j", "first", when="waitingForStart"))
     assert p.complete("a").open == ["b", "c"]
-    assert p.complete("b").open == ["c", "z"]
-    assert p.complete("c").open == ["z"]
-    assert p.complete("z").outcome == "completed"
+    assert p.complete("b").open == ["c", "first"]
+    assert p.complete("c").open == ["first"]
+    assert p.complete("first").outcome == "completed"
+
+
+def test_a_complex_join_has_a_second_output_when_the_rest_of_the_round_has_come() -> None:
+    p = complex_join(flow("j", "first", when="waitingForStart"), flow("j", "second", when="not waitingForStart"))
+    assert p.complete("a").complete("c").open == ["b", "first"]
+    assert p.complete("b").open == ["first", "second"]
+
+
+def test_a_complex_join_chooses_flows_without_condition_in_both_phases_as_the_standard_says() -> None:
+    p = complex_join(flow("j", "first"))
+    assert p.complete("a").complete("b").open == ["c", "first"]
+    assert p.complete("c").open == ["first", "first"]
+
+
+def test_a_complex_join_resets_when_the_rest_of_the_round_can_not_come_any_more() -> None:
+    p = Play(
+        start(),
+        gateway("g"),
+        user("a"),
+        user("b"),
+        gateway("x", "exclusive", default="x_e"),
+        element("complexGateway", "j", "<activationCondition>activationCount >= 1</activationCondition>"),
+        user("first"),
+        user("second"),
+        end(),
+        flow("s", "g", "a", "j"),
+        flow("g", "b", "x", "e"),
+        flow("x", "j", when="k == 1"),
+        flow("j", "first", when="waitingForStart"),
+        flow("j", "second", when="not waitingForStart"),
+        data={"k": 0},
+    )
+    assert p.complete("a").complete("first").open == ["b"]
+    assert p.complete("b").open == ["second"]  # the last token of the scope: it does not end before the reset
+    assert p.complete("second").outcome == "completed"
+
+
+def test_a_failed_activation_condition_counts_its_token_once() -> None:
+    p = Play(
+        start(),
+        gateway("g"),
+        user("a"),
+        user("b"),
+        element("complexGateway", "j", "<activationCondition>activationCount >= need</activationCondition>"),
+        user("z"),
+        flow("s", "g", "a", "j"),
+        flow("g", "b", "j"),
+        flow("j", "z", when="waitingForStart"),
+    )
+    assert p.complete("a").codes == ["unknown_name"]
+    assert p.complete("b", {"need": 2}).codes == ["unknown_name"]
+    assert p.retry().open == ["z"]
 
 
 def throw_link(ident: str, name: str) -> str:

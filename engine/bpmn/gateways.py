@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.bpmn import variables
 from engine.bpmn.definition import Flow, Node
@@ -28,7 +28,7 @@ def choose(m: Machine, token: Token, node: Node) -> list[Flow]:
             raise Fault("no_flow")
         return list(node.outgoing)
     default = next((f for f in node.outgoing if f.id == node.default), None)
-    extra = {"waitingForStart": not token.reset} if node.kind == "complexGateway" else None
+    extra = _attributes(m, token, node) if node.kind == "complexGateway" else None
     taken: list[Flow] = []
     for flow in node.outgoing:
         if flow is default:
@@ -73,8 +73,9 @@ def complex_join(m: Machine, token: Token, node: Node) -> None:
     scope = m.state.scopes[token.scope]
     token.state = "ready"
     if not scope.counts.get(_FIRED + node.id):
-        arrived = sum(scope.counts.get(node.id, {}).values()) + 1
-        if variables.evaluate(m, token.scope, node.condition or "True", {"activationCount": arrived}):
+        extra = _attributes(m, token, node)
+        extra["activationCount"] += 1
+        if variables.evaluate(m, token.scope, node.condition or "True", extra):
             counts = _count(m, token, node)
             taken = [flow for flow in counts if counts[flow]]
             scope.counts[_FIRED + node.id] = dict.fromkeys(taken, 1)
@@ -83,6 +84,12 @@ def complex_join(m: Machine, token: Token, node: Node) -> None:
     _count(m, token, node)
     token.state = "parked"
     return None
+
+
+def _attributes(m: Machine, token: Token, node: Node) -> dict[str, Any]:
+    """The instance attributes of a complex gateway: its phase, and how many tokens wait at it."""
+    waiting = m.state.scopes[token.scope].counts.get(node.id, {})
+    return {"waitingForStart": not token.reset, "activationCount": sum(waiting.values())}
 
 
 def _reset(m: Machine, scope: ScopeState, node: Node) -> bool:

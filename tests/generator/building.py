@@ -231,6 +231,9 @@ class Builder:
         return self.web(block, at, ("parallel",), "parallel")
 
     def inclusive_web(self, block: Block, at: Around) -> Ends:
+        """Not inside a cycle: by §13.4.3 a token that may come round again does not hold an inclusive join up."""
+        if at.cycle:
+            return self.parallel_web(block, at)
         return self.web(block, at, ("parallel", "inclusive", "exclusive", "task"), "inclusive")
 
     def exclusive_web(self, block: Block, at: Around) -> Ends:

@@ -158,7 +158,8 @@ def guarded(b: Builder, _: Block, at: Around) -> Ends:
     """A task whose worker may report an error, or which a deadline may end."""
     host, out = b.user(at), b.merge(at)
     b.link(at, host, out)
-    for event in (Event("error", b.rng.choice(("E0", ""))), plain(b, ("timer", "signal", "conditional"))):
+    codes = b.rng.choice((("E0",), ("",), ("", "E0")))
+    for event in (*(Event("error", code) for code in codes), plain(b, ("timer", "signal", "conditional"))):
         b.link(at, b.add(at, "boundary", event, host=host), b.script(at), out)
     return host, out
 
@@ -189,9 +190,8 @@ def sub(b: Builder, block: Block, at: Around) -> Ends:
 
 def transaction(b: Builder, block: Block, at: Around) -> Ends:
     around = replace(at, undoing=at.undoing)
-    ident = scope_node(
-        b, "transaction", [Block("compensable", block.seed), *block.parts, Block("exit", block.seed)], around
-    )
+    body = [*(Block("compensable", block.seed + n) for n in (0, 1)), *block.parts, Block("exit", block.seed)]
+    ident = scope_node(b, "transaction", body, around)
     out = b.merge(at)
     b.link(at, ident, out)
     b.link(at, b.add(at, "boundary", Event("cancel"), host=ident), b.script(at), out)

@@ -185,7 +185,8 @@ def _joins() -> Iterator[Shape]:
     )
     first = "<activationCondition>activationCount >= 1</activationCondition>"
     body = (d.start(), d.gateway("g"), d.user("a"), d.user("b"), d.element("complexGateway", "j", first), d.user("z"))
-    flows = d.flow("s", "g", "a", "j", "z", "e") + d.flow("g", "b", "j")
+    flows = d.flow("s", "g", "a", "j") + d.flow("g", "b", "j") + d.flow("j", "z", when="waitingForStart")
+    flows += d.flow("z", "e")
     yield Shape(
         name="complex_join", files=(d.process(*body, d.end(), flows),), before=_done("b"), after=_done("z", "a")
     )

@@ -18,7 +18,7 @@ def check_shape(process: Process) -> Iterator[Finding]:
     for scope in process.scopes.values():
         yield from ((finding(process.file, ident, rule, note)) for ident, rule, note in _scope(process, scope))
         for node in scope.nodes.values():
-            for rule, note in (*_flows(node), *_events(scope, node), *_waits(scope, node)):
+            for rule, note in (*_flows(node), *_complex(node), *_events(scope, node), *_waits(scope, node)):
                 yield finding(process.file, node.id, rule, note)
             note = _ours_only(scope, node)
             if note:
@@ -89,10 +89,19 @@ def _flows(node: Node) -> Iterator[tuple[str, str]]:
                 yield "flow_condition", flow.id
     if node.default and node.default not in [f.id for f in node.outgoing]:
         yield "default_flow", node.default
-    if node.kind == "complexGateway" and len(node.incoming) > 1 and not node.condition:
-        yield "activation", ""
     if node.loop and node.loop.behavior != "All":
         yield "behavior", node.loop.behavior
+
+
+def _complex(node: Node) -> Iterator[tuple[str, str]]:
+    """A joining complex gateway chooses its flows twice in every round (BPMN 2.0 §13.4.5)."""
+    if node.kind != "complexGateway" or len(node.incoming) < 2:
+        return
+    if not node.condition:
+        yield "activation", ""
+    for flow in node.outgoing:
+        if not flow.condition and flow.id != node.default:
+            yield "complex_flow", flow.id
 
 
 def _events(scope: Scope, node: Node) -> Iterator[tuple[str, str]]:

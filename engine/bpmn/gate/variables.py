@@ -20,6 +20,8 @@ from engine.bpmn.nodes import ACTIVITIES
 from engine.errors import Finding
 
 _BARE_TIME = re.compile(r"^(R\d*/|P\d|PT\d|\d{4}-\d\d)")
+_COUNTERS = {"numberOfInstances", "numberOfCompletedInstances", "numberOfActiveInstances"}
+"""What the expressions of a multi-instance activity may look at besides variables (BPMN 2.0 table 10.31)."""
 _SPLITS = ("parallelGateway", "inclusiveGateway", "complexGateway")
 
 
@@ -51,7 +53,7 @@ def check_variables(process: Process, processes: Mapping[str, Process], world: W
 def _node(process: Process, node: Node, known: set[str], world: World) -> Iterator[Finding]:
     file, seen = process.file, known | _local(node)
     for text in _expressions(node, world):
-        yield from _text(file, node.id, text, seen, "eval")
+        yield from _text(file, node.id, text, seen | _attributes(node), "eval")
     for text in filter(None, (node.script, node.before, node.after)):
         yield from _text(file, node.id, text, seen, "exec")
     for trigger in node.triggers:
@@ -137,6 +139,12 @@ def _known(process: Process, around: _Around) -> set[str]:
         for node in scope.nodes.values():
             known |= _own(node, around) | _local(node)
     return known
+
+
+def _attributes(node: Node) -> set[str]:
+    if node.kind == "complexGateway":
+        return {"activationCount", "waitingForStart"}
+    return _COUNTERS if node.loop and not node.loop.standard else set()
 
 
 def _local(node: Node) -> set[str]:
