@@ -209,6 +209,13 @@ def test_the_processes_we_ship_have_no_errors() -> None:
 
 EVENT = "<bpmn:messageEventDefinition messageRef='m'/>"
 MESSAGE = "<bpmn:message id='m' name='m'/>"
+TABLE = (
+    '<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="t">'
+    '<decision id="sort" name="sort"><decisionTable id="t" hitPolicy="FIRST"><input id="in"><inputExpression id="ie">'
+    '<text>answer</text></inputExpression></input><output id="out" name="found"/><rule id="r">'
+    '<inputEntry id="i1"><text>CELL</text></inputEntry><outputEntry id="o1"><text>1</text></outputEntry></rule>'
+    "</decisionTable></decision></definitions>"
+)
 RED: list[tuple[str, str, Callable[[], Library]]] = [
     (
         "schema",
@@ -389,6 +396,21 @@ RED: list[tuple[str, str, Callable[[], Library]]] = [
             )
         ),
     ),
+    (
+        "instances_lost",
+        "a",
+        lambda: between(
+            node(
+                "userTask",
+                "a",
+                "<bpmn:multiInstanceLoopCharacteristics><bpmn:loopCardinality>3</bpmn:loopCardinality>"
+                "</bpmn:multiInstanceLoopCharacteristics>",
+                ext(props(formJsonSchemaFilename="permit/check.json")),
+            )
+        ),
+    ),
+    ("cell_form", "i1", lambda: library(processes__grid__sort_DOT_dmn=TABLE.replace("CELL", "1,5"))),
+    ("cell_form", "i1", lambda: library(processes__grid__sort_DOT_dmn=TABLE.replace("CELL", "not(3)"))),
     ("no_lane", "check", lambda: permit(("<bpmn:flowNodeRef>check</bpmn:flowNodeRef>", ""))),
     ("start_lane", "start", lambda: permit(("<bpmn:flowNodeRef>start</bpmn:flowNodeRef>", ""))),
     ("role_unknown", "nobody", lambda: permit(('<bpmn:lane id="clerk"', '<bpmn:lane id="nobody"'))),

@@ -16,6 +16,7 @@ from tests.diagrams import (
     element,
     end,
     event,
+    extensions,
     flow,
     gateway,
     handler,
@@ -364,3 +365,11 @@ def test_a_case_started_by_a_message_begins_at_its_start_event() -> None:
     p = Play(start(on="msg into x"), user("a"), flow("s", "a"), at="s", payload={"y": 1})
     assert p.open == ["a"]
     assert p.data == {"x": {"y": 1}}
+
+
+def test_a_boundary_timer_may_use_what_the_script_before_its_task_sets() -> None:
+    before = extensions('<spiffworkflow:preScript>wait = "PT2H"\nn = n + 1</spiffworkflow:preScript>')
+    body = (start(), user("a", before), boundary("t", "a", "timer wait"), user("z"), flow("s", "a"), flow("t", "z"))
+    p = Play(*body, data={"n": 0})
+    assert p.later(hours=2).open == ["z"]
+    assert p.data["n"] == 1

@@ -16,21 +16,28 @@ if TYPE_CHECKING:
 WORK = frozenset({"userTask", "manualTask", "serviceTask"})
 
 
+def prepare(m: Machine, token: Token, node: Node) -> None:
+    """The script before an activity, once for each token. Raises: Fault."""
+    if node.before and token.stage != "prepared":
+        variables.run_script(m, token, node, node.before)
+        token.stage = "prepared"
+
+
 def _script(m: Machine, token: Token, node: Node) -> None:
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     variables.run_script(m, token, node, node.script)
     m.finish(token, node)
 
 
 def _decision(m: Machine, token: Token, node: Node) -> None:
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     variables.decide(m, token, node)
     m.finish(token, node)
 
 
 def _work(m: Machine, token: Token, node: Node) -> None:
     """Waits for complete(). The role's scope is found now and stays with the work item."""
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     if node.lane is not None and node.lane.scope_expression:
         where = variables.evaluate(m, token.scope, node.lane.scope_expression)
         if not isinstance(where, str) or not where:
@@ -40,24 +47,24 @@ def _work(m: Machine, token: Token, node: Node) -> None:
 
 
 def _send(m: Machine, token: Token, node: Node) -> None:
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     throwing.throw_all(m, token, node)
     m.finish(token, node)
 
 
 def _receive(m: Machine, token: Token, node: Node) -> None:
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     events.wait_for(m, token, node)
 
 
 def _sub_process(m: Machine, token: Token, node: Node) -> None:
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     token.state = "active"
     m.open(node.inner or "", "sub", token.id)
 
 
 def _call(m: Machine, token: Token, node: Node) -> None:
-    variables.run_script(m, token, node, node.before)
+    prepare(m, token, node)
     frame = variables.call_inputs(m, token, node)
     token.state = "active"
     m.open(node.called or "", "call", token.id, frame)

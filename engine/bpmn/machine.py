@@ -104,6 +104,8 @@ class Machine:
                 return None
             token.stage = "begun"
         if fresh and node.boundary and not token.subs:
+            if node.loop is None:
+                activities.prepare(self, token, node)  # a boundary timer may use what the script before sets
             events.arm_boundary(self, token, node)
             if token.id not in self.state.tokens:
                 return None

@@ -47,9 +47,9 @@ class Token:
 
     ``state``: ``ready`` to run, ``waiting`` for the outside, ``active`` while inner work runs, ``parked`` at a join,
     ``failed`` with an incident. ``stage`` is what a turn (or a retry) begins with: ``new``, ``entered``, ``begun``
-    (its start quantity has been taken), ``finish`` (after-script), ``leave`` (choice of flows), ``done``.
-    ``where`` is the scope of the role, fixed when the work item was created; ``reset`` marks the second output of a
-    complex gateway.
+    (its start quantity has been taken), ``prepared`` (its script before has run), ``finish`` (after-script), ``leave``
+    (choice of flows), ``done``. ``where`` is the scope of the role, fixed when the work item was created; ``reset``
+    marks the second output of a complex gateway.
     """
 
     id: int

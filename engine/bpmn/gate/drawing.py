@@ -30,6 +30,12 @@ _PLACES = {
 }
 _ACTING = {*VERBS, "since", "citation"}
 _KNOWN = _ACTING.union(*_PLACES.values())
+_EXTENSIONS = {
+    *("properties", "variableName", "preScript", "postScript", "calledDecisionId", "serviceTaskOperator"),
+    *("instructionsForEndUser", "messagePayload", "messageVariable", "processVariableCorrelation"),
+    *("payloadExpression", "unitTests"),
+}
+"""What the machine reads, and what only people and test tools read."""
 _SCHEMA_LOCK = Lock()
 _NAMESPACE = re.compile(r"\{http[^}]*\}")
 
@@ -146,6 +152,9 @@ def _words(drawing: Drawing) -> Iterator[Finding]:
 def _placed(file: str, element: Any) -> Iterator[Finding]:
     kind = local(element)
     allowed = _PLACES.get(kind, set()) | (_ACTING if kind in FLOW_NODES else set())
+    for child in element.findall(f"{tag('extensionElements')}/{{{SPIFF}}}*"):
+        if local(child) not in _EXTENSIONS:
+            yield finding(file, element.get("id"), "property_unknown", f"spiffworkflow:{local(child)}")
     for name in properties(element):
         if name not in _KNOWN:
             yield finding(file, element.get("id"), "property_unknown", name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from engine.bpmn.expressions import ExpressionError
+from engine.bpmn.gate.sentences_running import RUNNING
 from engine.errors import Finding
 
 RULES: dict[str, tuple[str, str, str, str]] = {
+    **RUNNING,
     "schema": (
         "不符合 BPMN 2.0 结构定义",
         "It does not fit the BPMN 2.0 schema",
@@ -127,12 +129,6 @@ RULES: dict[str, tuple[str, str, str, str]] = {
         "A complex gateway needs an activation condition",
         "填写激活条件",
         "Give the condition",
-    ),
-    "complex_flow": (
-        "复杂网关汇合后的流出没有条件，每轮会走两次",
-        "A flow out of a joining complex gateway lacks a condition: it would be taken twice in every round",
-        "填写条件：首次激活写 waitingForStart，其余到齐后写 not waitingForStart",
-        "Give one: waitingForStart for the activation, not waitingForStart for when the rest has come",
     ),
     "behavior": ("不支持这种多实例行为", "This multi-instance behaviour is not supported", "用 All", "Use All"),
     "no_lane": (

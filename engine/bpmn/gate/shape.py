@@ -91,6 +91,8 @@ def _flows(node: Node) -> Iterator[tuple[str, str]]:
         yield "default_flow", node.default
     if node.loop and node.loop.behavior != "All":
         yield "behavior", node.loop.behavior
+    if node.loop and not node.loop.standard and node.kind == "userTask" and not node.loop.outputs:
+        yield "instances_lost", ""
 
 
 def _complex(node: Node) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from engine.bpmn.expressions import problems
-from engine.bpmn.gate.sentences import expression
+from engine.bpmn.gate.sentences import expression, finding
 from engine.bpmn.reader import local, read_xml
 from engine.errors import Finding, Refused
 from engine.model import Library
@@ -52,7 +53,17 @@ def _roots(library: Library) -> Iterator[tuple[str, Any]]:
 
 
 def _cell(file: str, ident: str, kind: str, text: str) -> Iterator[Finding]:
-    found = problems(_QUESTION.sub("dmninputexpr", text), "eval", ())
+    asked = _QUESTION.sub("dmninputexpr", text)
+    found = problems(asked, "eval", ())
+    if kind == "inputEntry" and not found and not _answerable(asked):
+        yield finding(file, ident, "cell_form", text[:40])
+        return
     if found and kind == "inputEntry" and not problems(f"v {text}", "eval", ()):
         return  # half a comparison, as ``> 3``: the input stands before it
     yield from (expression(file, ident, error) for error in found)
+
+
+def _answerable(text: str) -> bool:
+    """FEEL's lists and negations (``1,5``, ``not(3)``) are other things in Python's syntax and would never match."""
+    tree = ast.parse(text.strip(), mode="eval").body
+    return not isinstance(tree, ast.Tuple) and not (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not))
