@@ -304,6 +304,7 @@ def verify() -> None:
 
 
 app.command()(evidence.export)
+app.command()(evidence.replay)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.settings import Settings, read_settings
@@ -63,3 +65,61 @@ def export(
         unfinished.unlink(missing_ok=True)
         store.close()
     out.print(f"{written.cases} cases, {written.events} events, {file.stat().st_size} bytes, manifest {written.digest}")
+
+
+def replay(
+    package: Annotated[Path | None, typer.Argument(help="A package; nothing but the file is read.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every case of the database instead, reading only.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="Show what differs; it may be personal.")] = False,
+) -> None:
+    """Execute history again and compare every event. Exit 1 where one differs."""
+    if (package is None) != all_:
+        err.print("[red]Name a package, or say --all.[/red]")
+        raise typer.Exit(2)
+    began = monotonic()
+    summary = _from_package(package) if package else _from_store()
+    for one in summary.differing:
+        _print_difference(one, values)
+    if summary.differences > len(summary.differing):
+        err.print(f"[red]… and {summary.differences - len(summary.differing)} more cases[/red]")
+    took = monotonic() - began
+    out.print(
+        f"{summary.cases} cases: {summary.identical} identical, {summary.differences} differ, {summary.erased} erased\n"
+        f"{summary.events} events, {summary.executed} inputs executed again, {summary.passed} passed over\n"
+        f"{took:.1f} s, {summary.cases / took:.1f} cases a second"
+    )
+    raise typer.Exit(1 if summary.differences else 0)
+
+
+def _from_package(path: Path) -> commands.Replayed:
+    settings = read_settings()
+    # Keys are only read where there are some: a package proves itself by its digests, its signer by a key.
+    keys = keys_of(settings) if settings.keys_path.exists() else None
+    with path.open("rb") as file:
+        opened = commands.read_package(file, signing=commands.ChainSigning(keys) if keys else None, keys=keys)
+        known = "good" if opened.signature.good else "by a key that is not known here: not checked"
+        out.print(f"signature {opened.signature.algorithm} {escape(opened.signature.key)}: {known}")
+        with counting("cases", opened.counts.get("cases")) as tell:
+            return commands.replay_cases(
+                commands.Shelf(opened), opened.cases(), on_case=lambda so_far: tell(so_far.cases)
+            )
+
+
+def _from_store() -> commands.Replayed:
+    settings = read_settings()
+    store = Store.open(settings.database_url, keys_of(settings))
+    try:
+        with counting("cases") as tell:
+            return commands.replay_store(store, Chosen(), on_case=lambda so_far: tell(so_far.cases))
+    finally:
+        store.close()
+
+
+def _print_difference(one: commands.CaseReplay, values: bool) -> None:
+    found = one.difference
+    if found is None:
+        return
+    where = f" at {found.element}" if found.element else ""
+    err.print(f"[red]{escape(f'{one.business_key} event {found.number} {found.kind}{where}')}: {found.what}[/red]")
+    if values:
+        err.print(f"  recorded {escape(str(found.recorded))}\n  came     {escape(str(found.came))}")

@@ -23,6 +23,8 @@ from engine.commands.people import (
 )
 from engine.commands.publishing import publish, read_library
 from engine.commands.remarks import Comment, comment_case, comment_task, comments, urge_task
+from engine.commands.replay import CaseReplay, Replayed, Verdict, replay_case, replay_cases, replay_one, replay_store
+from engine.commands.shelf import Shelf
 from engine.commands.signing import ChainSigning, Signing
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
 from engine.commands.unpacking import Package, read_package
@@ -51,6 +53,7 @@ from engine.commands.views import (
 )
 
 __all__ = [
+    "CaseReplay",
     "CaseView",
     "ChainSigning",
     "Comment",
@@ -58,10 +61,13 @@ __all__ = [
     "DefinitionRow",
     "Office",
     "Package",
+    "Replayed",
     "Session",
+    "Shelf",
     "Signing",
     "TaskForm",
     "TaskView",
+    "Verdict",
     "Written",
     "accounts",
     "advance_clock",
@@ -98,6 +104,10 @@ __all__ = [
     "register",
     "registers",
     "release_task",
+    "replay_case",
+    "replay_cases",
+    "replay_one",
+    "replay_store",
     "resolve_task",
     "retry_incident",
     "same_csrf",

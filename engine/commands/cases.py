@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from engine import bpmn
 from engine.bpmn import Definition, Lane, expressions
 from engine.bpmn.expressions import ExpressionError
-from engine.calendar import SHANGHAI
+from engine.calendar import SHANGHAI, Calendar
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain, outcome_of, outcome_to_plain
@@ -194,7 +194,8 @@ def fire(office: Office, tx: Transaction, case: Case) -> None:
 
 def at_moment(record: Record, state: bytes, moment: datetime) -> bytes:
     """What is due at one moment happens: deadlines run out, timers fire; the state after it."""
-    record.now = moment
+    # A moment reckoned by the calendar comes in local time; history writes all its moments in one way.
+    record.now = moment = moment.astimezone(UTC)
     moments = record.clocks.moments()
     record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
     for kind, detail in record.clocks.breach(moment):
@@ -382,9 +383,14 @@ def recompute_deadlines(office: Office, case_id: UUID) -> None:
         if case.status is CaseStatus.ENDED:
             return
         _, _, record = opened(office, tx, case, None)
-        record.input("calendar.changed", detail={"calendar": office.current_calendar().version})
-        moved = list(record.clocks.recompute(office.current_calendar()))
-        for kind, detail in moved:
-            record.derived(kind, detail=detail)
-        if moved:
+        if recomputed(record, office.current_calendar()):
             tx.save(case, record.changes())
+
+
+def recomputed(record: Record, calendar: Calendar) -> int:
+    """Another calendar has come into force; how many deadlines it moved."""
+    record.input("calendar.changed", detail={"calendar": calendar.version})
+    moved = list(record.clocks.recompute(calendar))
+    for kind, detail in moved:
+        record.derived(kind, detail=detail)
+    return len(moved)
