@@ -1,4 +1,4 @@
-"""The demonstration without a server: its own choices, given to the verbs themselves, with the worker always up to date.
+"""The demonstration without a server: its choices, given to the verbs themselves, the worker always up to date.
 
 So thousands of cases are driven in minutes, and every way the demonstration takes is taken.
 """

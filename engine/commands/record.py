@@ -217,7 +217,7 @@ class Record:
     def changes(self) -> Changes:
         """The writes of this command, its last event carrying the state's digest."""
         step = self.step
-        self._note_calendar()
+        self.note_calendar()
         semantics = step.semantics if step else bpmn.semantics_of(self.case.state or b"")
         common = {"command": self.command, "semantics": semantics, **self._clock_changes()}
         if step is None:
@@ -249,7 +249,7 @@ class Record:
             **common,
         )
 
-    def _note_calendar(self) -> None:
+    def note_calendar(self) -> None:
         """A calendar that something was computed by came from outside: the command's first input names its version."""
         if self.clocks.consulted is not None:
             first = self.events[0]

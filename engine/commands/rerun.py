@@ -19,7 +19,7 @@ from typing import Any
 
 from engine import bpmn, forms
 from engine.calendar import Calendar
-from engine.commands.again import again
+from engine.commands.again import INPUTS, again
 from engine.commands.cases import at_moment, recomputed
 from engine.commands.comparing import Difference, Found, at_row, first_difference, with_numbers
 from engine.commands.record import Record
@@ -83,8 +83,6 @@ class Rerun:
         """
         try:
             return self._command(rows)
-        except Found as found:
-            return found.difference
         except Erased:
             raise
         except Exception as error:
@@ -105,9 +103,15 @@ class Rerun:
             now=first.recorded_at,
             command=first.command,
         )
-        for row in rows:
-            if row.input:
-                self._input(record, row)
+        for place, row in enumerate(rows):
+            made_before = len(record.events)
+            try:
+                if row.input:
+                    self._input(record, row)
+            except Exception as error:
+                record.note_calendar()
+                earlier = first_difference(record.events[:made_before], rows[:place]) if place else None
+                return earlier or _failure(row, error)
         changes = record.changes()
         made = with_papers(changes.events, with_numbers(changes.papers, rows))
         if changes.state is not None and changes.semantics != first.semantics:
@@ -116,7 +120,7 @@ class Rerun:
         return first_difference(made, rows)
 
     def _input(self, record: Record, row: HistoryRow) -> None:
-        if row.erased:
+        if row.erased and (row.kind in INPUTS or row.kind in RERUN):
             raise Erased
         state = self.state(record)
         self.executed += 1
@@ -165,6 +169,13 @@ class Rerun:
             case.waits = sorted(changes.waits, key=lambda wait: wait.number)
         if changes.incidents is not None:
             case.incidents = [_incident(case, each, now) for each in changes.incidents]
+
+
+def _failure(row: HistoryRow, error: Exception) -> Difference:
+    """What an input that cannot be executed says; of an unforeseen error its name only, never its text."""
+    if isinstance(error, Erased):
+        raise error
+    return error.difference if isinstance(error, Found) else at_row(row, "execution", "executed", type(error).__name__)
 
 
 def _task(case: Case, new: NewTask, now: datetime) -> Task:
