@@ -28,6 +28,7 @@ from engine.store import Keys, Store, verify
 from tests.outside import Gateway, Stubborn
 
 ROOT = Path(__file__).parent.parent
+RESTARTING = 60.0
 
 
 def free_port() -> int:
@@ -156,9 +157,20 @@ class Database:
         os.kill(self.server.get_pid(), number)
 
     def tend(self) -> None:
-        if self.poll() is not None:
-            self.deaths += 1
-            self.server.ensure_postgres_running()
+        """Start again after a kill: not before the dead postmaster is gone, and again where its children linger."""
+        until = time.monotonic() + RESTARTING
+        while self.poll() is None:
+            if time.monotonic() > until:
+                raise TimeoutError("the killed database is still there")
+            time.sleep(0.1)
+        self.deaths += 1
+        while True:
+            try:
+                return self.server.ensure_postgres_running()
+            except (subprocess.SubprocessError, AssertionError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
 
 
 @contextmanager
@@ -211,9 +223,8 @@ def killer(processes: list[Process | Database], *, times: int, every: float, see
             if child is not None and child.poll() is None:
                 child.send_signal(signal.SIGKILL)
                 done[number] += 1
-            if isinstance(processes[number], Database):
-                time.sleep(0.3)
-                processes[number].tend()
+                if isinstance(child, Database):
+                    child.tend()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

@@ -19,9 +19,10 @@ from engine.store import tables as t
 from engine.store.columns import database_now
 from engine.store.history import GENESIS
 from engine.store.prepared import Prepared
-from engine.store.reading import Reading, simulated
+from engine.store.reading import simulated
 from engine.store.records import Case, DeadlineRow, Incident, Task, WaitRow
 from engine.store.vault import new_key, unseal, unseal_json, unwrap
+from engine.store.writes import Writes
 
 _instance = t.process_instance
 _by_case = Prepared(sa.select(_instance).where(_instance.c.id == sa.bindparam("case")).with_for_update())
@@ -148,7 +149,7 @@ def wait_of(content: str) -> WaitRow:
     return WaitRow(**{**plain, "due": datetime.fromisoformat(plain["due"]) if plain["due"] else None})
 
 
-class CaseLocks(Reading):
+class CaseLocks(Writes):
     """The locking half of a transaction. ``locked`` is the case it holds (a verb locks one)."""
 
     locked: Case | None = None
@@ -248,12 +249,12 @@ class CaseLocks(Reading):
         row = found[0]
         points.reached("after_lock")
         # Read only now that the instance is ours: a rival may have changed all of it while we waited.
-        rows = self.rows(_belongings, {"case": row.id, "task": task_id})
+        rows, others = self.together((_belongings, {"case": row.id, "task": task_id}), (_others, {"case": row.id}))
         case = self._case(row, unwrap(self.keys, row.id, rows[0].wrapped))
         tasks = [task_of(each) for each in rows if each.id is not None]
         case.tasks = [task for task in tasks if task.status is TaskStatus.OPEN]
         case.drafts = {each.id for each in rows if each.drafted}
-        self._read_others(case)
+        _add_others(case, others)
         moments = [simulated(rows[0])] + ([case.last_at] if case.last_at else [])
         self._moment = max(moments)
         self.locked = case
@@ -287,16 +288,17 @@ class CaseLocks(Reading):
             key=key,
         )
 
-    def _read_others(self, case: Case) -> None:
-        for row in self.rows(_others, {"case": case.id}):
-            if row.what == _DEADLINE:
-                case.deadlines.append(deadline_of(row.id, row.content))
-            elif row.what == _INCIDENT:
-                case.incidents.append(incident_of(row, case.id))
-            else:
-                case.waits.append(wait_of(row.content))
-        case.deadlines.sort(key=lambda each: each.id.int)
-        case.waits.sort(key=lambda each: each.number)
+
+def _add_others(case: Case, rows: Iterable[Any]) -> None:
+    for row in rows:
+        if row.what == _DEADLINE:
+            case.deadlines.append(deadline_of(row.id, row.content))
+        elif row.what == _INCIDENT:
+            case.incidents.append(incident_of(row, case.id))
+        else:
+            case.waits.append(wait_of(row.content))
+    case.deadlines.sort(key=lambda each: each.id.int)
+    case.waits.sort(key=lambda each: each.number)
 
 
 def incident_of(row: Any, case_id: UUID) -> Incident:

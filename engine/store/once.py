@@ -28,7 +28,7 @@ _keep = {
     dialect: Prepared(leaving(dialect, t.idempotency), *(column.name for column in t.idempotency.c))
     for dialect in ("postgresql", "sqlite")
 }
-_answer = t.idempotency.update().where(_this).values(sealed=sa.bindparam("answer"))
+_answer = Prepared(t.idempotency.update().where(_this).values(sealed=sa.bindparam("answer")))
 _renew = (
     t.idempotency.update()
     .where(_this)
@@ -51,7 +51,7 @@ class OnceOnly(CaseLocks, Papers):
             KeyReused: the key came with another request.
         """
         now = self.now()
-        if self.locked is None and self._insert_key(actor, once, None) == 1:
+        if self.locked is None and _keep[self.dialect].count(self.connection, self._row(actor, once, None)) == 1:
             self._kept = True
             return None
         found = next(iter(self.rows(_find, self._where(actor, once))), None)
@@ -70,16 +70,16 @@ class OnceOnly(CaseLocks, Papers):
         """Keep the answer of this request, sealed, for a week.
 
         Raises:
-            KeyReused: meanwhile the key was used for another case.
+            KeyReused: meanwhile the key was used for another case. Raised with the transaction's last writes.
         """
         sealed = seal_json(self.keys.sealing, self._purpose(actor, once), answer)
         if self._kept:
-            self.execute(_answer, {**self._where(actor, once), "answer": sealed})
-        elif self._insert_key(actor, once, sealed) != 1:
-            raise KeyReused(route=once.route)
+            self.later(_answer, {**self._where(actor, once), "answer": sealed})
+        else:
+            self.later(_keep[self.dialect], self._row(actor, once, sealed), KeyReused(route=once.route))
 
-    def _insert_key(self, actor: Actor, once: Once, sealed: bytes | None) -> int:
-        row = {
+    def _row(self, actor: Actor, once: Once, sealed: bytes | None) -> dict[str, Any]:
+        return {
             "account": actor.account or _SYSTEM,
             "route": once.route,
             "key": once.key,
@@ -87,7 +87,6 @@ class OnceOnly(CaseLocks, Papers):
             "sealed": sealed,
             "expires_at": self.now() + KEPT,
         }
-        return _keep[self.dialect].count(self.connection, row)
 
     def take_message(self, sender: str, message_id: str) -> bool:
         """Take a message of this sender and id; False: it was taken before."""

@@ -7,7 +7,8 @@ ten such statements. Types, texts and transactions stay SQLAlchemy's.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +54,20 @@ class Prepared:
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """The rows of a query, as named tuples."""
-        compiled = self._for(connection.dialect)
-        return [compiled.read(row) for row in _run(connection, compiled, values).fetchall()]
+        return self.read(connection, self.send(connection, values))
 
     def count(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Write; how many rows were written."""
-        return int(_run(connection, self._for(connection.dialect), values).rowcount)
+        return int(self.send(connection, values).rowcount)
+
+    def send(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Give the statement to the driver; its cursor, whose answer is there once a ``trip`` around it has ended."""
+        return _run(connection, self._for(connection.dialect), values)
+
+    def read(self, connection: Connection, cursor: Any) -> list[Any]:
+        """The rows of a cursor of ``send``."""
+        compiled = self._for(connection.dialect)
+        return [compiled.read(row) for row in cursor.fetchall()]
 
     def _for(self, dialect: Dialect) -> _Compiled:
         compiled = self._compiled.get(dialect.name)
@@ -85,14 +94,31 @@ class Prepared:
         )
 
 
-def _run(connection: Connection, compiled: _Compiled, values: Mapping[str, Any]) -> Any:
+@contextmanager
+def trip(connection: Connection) -> Iterator[None]:
+    """Statements sent within the block travel together: one trip to a PostgreSQL server and back."""
     driver: Any = connection.connection.dbapi_connection
-    if compiled.positional:
-        return driver.execute(compiled.text, compiled.parameters(values))
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    with _noticing(connection), driver.pipeline():
+        yield
+
+
+@contextmanager
+def _noticing(connection: Connection) -> Iterator[None]:
     try:
-        return driver.execute(compiled.text, compiled.parameters(values), prepare=True, binary=True)
+        yield
     except psycopg.OperationalError as error:
         if error.sqlstate is None:
             # The connection itself is gone: the pool must not give it to the next.
             connection.invalidate(error)
         raise
+
+
+def _run(connection: Connection, compiled: _Compiled, values: Mapping[str, Any]) -> Any:
+    driver: Any = connection.connection.dbapi_connection
+    if compiled.positional:
+        return driver.execute(compiled.text, compiled.parameters(values))
+    with _noticing(connection):
+        return driver.execute(compiled.text, compiled.parameters(values), prepare=True, binary=True)

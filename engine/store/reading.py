@@ -14,7 +14,7 @@ from engine.errors import NotFound
 from engine.model import JSON, Actor, Membership
 from engine.store import tables as t
 from engine.store.columns import database_now
-from engine.store.prepared import Prepared
+from engine.store.prepared import Prepared, trip
 from engine.store.records import Attachment, SessionRow
 from engine.store.rights import sees_case
 from engine.store.vault import Keys, unseal, unseal_json, unwrap
@@ -87,6 +87,13 @@ class Reading:
     def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Any]:
         """Run a query of the hot path; for this package only."""
         return prepared.rows(self.connection, values)
+
+    def together(self, *asked: tuple[Prepared, Mapping[str, Any]]) -> list[list[Any]]:
+        """Run several queries of the hot path in one trip; for this package only."""
+        with trip(self.connection):
+            cursors = [prepared.send(self.connection, values) for prepared, values in asked]
+        answered = zip(asked, cursors, strict=True)
+        return [prepared.read(self.connection, cursor) for (prepared, _), cursor in answered]
 
     def now(self) -> datetime:
         """The shared clock: the database's plus the simulation's offset. One moment per transaction.

@@ -108,7 +108,8 @@ class Saving(CaseLocks, Papers):
         Numbers of papers are taken as the last lock; each paper adds an event ``document.issued`` with its number.
 
         Raises:
-            StaleRevision: the case was written since it was read; roll back, nothing of this attempt may stay.
+            StaleRevision: the case was written since it was read; nothing of this attempt may stay. Raised when the
+                writes reach the database: at the next query of the transaction, or at its end.
         """
         now = self.now()
         due_before = case.due_at
@@ -254,12 +255,11 @@ class Saving(CaseLocks, Papers):
             about = {"title": case.title, "summary": case.summary}
             values["new_sealed_title"] = seal_json(case.key, f"about:{case.id}", about)
         updating = _update_instance(changes.state is not None, titled)
-        if updating.count(self.connection, values) != 1:
-            raise StaleRevision()
+        self.later(updating, values, StaleRevision())
 
     def _write(self, prepared: Prepared, *rows: Mapping[str, Any]) -> None:
         for row in rows:
-            prepared.count(self.connection, row)
+            self.later(prepared, row)
 
     def _each(self, statement: sa.Executable, rows: list[dict[str, Any]]) -> None:
         self.execute(statement, rows[0] if len(rows) == 1 else rows)

@@ -67,6 +67,7 @@ class Store:
             tx = Transaction(connection, self._keys, self._places, self._releases)
             with self._here(tx):
                 yield tx
+            tx.flush()
             points.reached("before_commit")
             connection.commit()
             points.reached("after_commit")

@@ -27,6 +27,7 @@ class Transaction(Jobs, Publishing, OnceOnly, People):
 
     def abandon(self) -> None:
         """Roll back now: nothing of this transaction is written, though its block ends without an error."""
+        self.forget()
         self.connection.rollback()
         self._after_commit.clear()
         self.locked = None
