@@ -28,7 +28,7 @@ from engine.store import Keys, Store, verify
 from tests.outside import Gateway, Stubborn
 
 ROOT = Path(__file__).parent.parent
-RESTARTING = 60.0
+RESTARTING = 120.0
 
 
 def free_port() -> int:

@@ -60,7 +60,7 @@ class Stubborn(httpx.BaseTransport):
     ``doors`` are addresses of servers on one database; a server that is away or answers 503 is left for another.
     """
 
-    def __init__(self, doors: list[str], *, patience: float = 60.0, seed: int = 1) -> None:
+    def __init__(self, doors: list[str], *, patience: float = 180.0, seed: int = 1) -> None:
         self.doors, self.patience, self.random = [httpx.URL(d) for d in doors], patience, Random(seed)
         self.inner = httpx.HTTPTransport()
         self.repeats = 0
