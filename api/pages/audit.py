@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import identity
-from api.pages.screen import language, show
+from api.pages.screen import Posted, language, posted, show
 from api.pages.texts import chained
 from engine import commands as c
 from engine.store import HistoryRow
@@ -32,12 +32,35 @@ class Value:
 @router.get("/cases/{case_id}/history")
 def history(request: Request, case_id: UUID, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
     """The events after a number, oldest first."""
-    asker, office = identity.asker(request), identity.office(request)
+    return _page(request, identity.asker(request), case_id, after)
+
+
+@router.post("/cases/{case_id}/replay")
+def replay(request: Request, case_id: UUID, form: Annotated[Posted, Depends(posted)]) -> Response:
+    """Execute the case again, now, and show what came of it above its history (an auditor's)."""
+    asker = identity.asker(request, form.get("_csrf"))
+    found = c.replay_one(identity.office(request), asker.actor, case_id)
+    return _page(request, asker, case_id, 0, replayed=found)
+
+
+def _page(
+    request: Request, asker: identity.Asker, case_id: UUID, after: int, replayed: c.CaseReplay | None = None
+) -> Response:
+    office, tongue = identity.office(request), language(request)
     page = c.history(office, asker.actor, case_id, after=after, limit=PAGE)
-    tongue = language(request)
     rows = [(row, chained(row.kind, tongue), _details(row), _values(row)) for row in page.items]
-    view = c.case_view(office, asker.actor, case_id)
-    return show(request, "history.html", asker, case=view, rows=rows, after=after, following=page.next)
+    return show(
+        request,
+        "history.html",
+        asker,
+        case=c.case_view(office, asker.actor, case_id),
+        rows=rows,
+        after=after,
+        following=page.next,
+        audits=bool(asker.actor.scopes("auditor")),
+        replayed=replayed,
+        differs=chained(replayed.difference.kind, tongue) if replayed and replayed.difference else "",
+    )
 
 
 def _details(row: HistoryRow) -> str:

@@ -179,6 +179,20 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "audit.values": ("数据（原值 → 新值）", "Values (old → new)"),
     "audit.hash": ("校验值", "Hash"),
     "audit.erased": ("内容已依法删除", "erased by law"),
+    "replay.do": ("重演核对", "Execute again and compare"),
+    "replay.hint": (
+        "按当时的流程版本重新执行已记录的每一次操作，逐条核对推导出的事件；核对本身也留痕。",
+        "Every recorded input runs through its release once more, and every event is compared; this is recorded too.",
+    ),
+    "replay.package": ("下载案卷包", "Download the package"),
+    "replay.identical": (
+        "一致：重新执行了 {n} 次输入，得到同样的 {events} 条事件；另有 {passed} 条不影响流转。",
+        "Identical: {n} inputs executed again gave the same {events} events; {passed} more move nothing.",
+    ),
+    "replay.erased": ("内容已依法删除，无法重演。", "The content was erased by law and cannot be executed again."),
+    "replay.differs": ("不一致，首个差异在第 {n} 条", "Different, first at event {n}"),
+    "replay.recorded": ("记录", "Recorded"),
+    "replay.came": ("重演", "Came"),
     "audit.none": ("没有更多记录。", "No further events."),
     # new case, processes
     "new.title": ("新收件：选择事项", "New case: choose the item"),
