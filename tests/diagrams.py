@@ -213,6 +213,8 @@ def audit_history(history: list[Entry], state: bytes) -> None:
         elif entry.kind in ("element.completed", "element.cancelled"):
             assert place in here, f"{place} left without having entered"
             here.remove(place)
+        elif entry.kind == "scope.opened":  # a scope opened once more (recall) begins without variables
+            frames = {where: value for where, value in frames.items() if where[0] != entry.scope}
         for name, (old, new) in (entry.values or {}).items():
             where = (entry.detail["frame"], name)
             assert frames.get(where) == old, f"old value of {name}"

@@ -3,6 +3,8 @@
 from engine.bpmn.compiler import compile_process, link
 from engine.bpmn.definition import Definition, Flow, Lane, Loop, Node, Operation, Process, Scope, Trigger
 from engine.bpmn.reader import read_xml
+from engine.bpmn.restoring import restore
+from engine.bpmn.returning import returnable, send_back, undone
 from engine.bpmn.runtime import BUDGET, complete, deliver, fire, read, resume, start
 from engine.bpmn.sentences import describe
 from engine.bpmn.state import FORMAT, NEWEST_WITH, SEMANTICS, semantics_of
@@ -38,7 +40,11 @@ __all__ = [
     "next_due",
     "read",
     "read_xml",
+    "restore",
     "resume",
+    "returnable",
     "semantics_of",
+    "send_back",
     "start",
+    "undone",
 ]

@@ -9,6 +9,7 @@ from engine.bpmn import compensation, events, gateways, throwing, variables
 from engine.bpmn.definition import Node
 from engine.bpmn.faults import Fault
 from engine.bpmn.state import Token
+from engine.bpmn.values import private
 
 if TYPE_CHECKING:
     from engine.bpmn.machine import Machine
@@ -66,6 +67,8 @@ def _sub_process(m: Machine, token: Token, node: Node) -> None:
 def _call(m: Machine, token: Token, node: Node) -> None:
     prepare(m, token, node)
     frame = variables.call_inputs(m, token, node)
+    if node.path in m.definition.reentered:
+        m.state.scopes[token.scope].calls[node.id] = private(frame)
     token.state = "active"
     m.open(node.called or "", "call", token.id, frame)
 

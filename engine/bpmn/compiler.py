@@ -65,7 +65,16 @@ def link(root: str, processes: Mapping[str, Process]) -> Definition:
         parts = (key, found[key].digest, *sorted(found[key].decisions.values()))
         digest.update(b"\0".join((b"", *(part.encode() for part in parts))))
     scopes = {name: scope for key in sorted(found) for name, scope in found[key].scopes.items()}
-    return Definition(root=root, digest=digest.hexdigest(), processes=found, scopes=scopes)
+    return Definition(
+        root=root, digest=digest.hexdigest(), processes=found, scopes=scopes, reentered=_reentered(scopes)
+    )
+
+
+def _reentered(scopes: Mapping[str, Scope]) -> frozenset[str]:
+    """The call activities that somebody may return into."""
+    nodes = [node for scope in scopes.values() for node in scope.nodes.values()]
+    named = {word.partition("/")[0] for node in nodes for word in node.returns_to if "/" in word}
+    return frozenset(node.path for node in nodes if node.called and node.id in named and node.loop is None)
 
 
 def _reach(

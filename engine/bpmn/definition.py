@@ -90,6 +90,7 @@ class Node:
     form: str | None = None
     variable: str | None = None
     distinct_from: tuple[str, ...] = ()
+    returns_to: tuple[str, ...] = ()
     acts: tuple[tuple[str, str], ...] = ()
     triggers: tuple[Trigger, ...] = ()
     parallel: bool = False
@@ -182,12 +183,16 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
-    """A root process and everything it can call. ``scopes`` holds the scopes of all of them by name."""
+    """A root process and everything it can call. ``scopes`` holds the scopes of all of them by name.
+
+    ``reentered`` are the paths of the call activities that some ``returns_to`` names: their inputs are kept.
+    """
 
     root: str
     digest: str
     processes: dict[str, Process]
     scopes: Mapping[str, Scope] = field(repr=False)
+    reentered: frozenset[str] = frozenset()
 
     def node(self, path: str) -> Node:
         """The element at ``process/sub/element``. Raises: KeyError."""

@@ -81,6 +81,7 @@ class NodeBuilder:
             lane=self.lane or self.around.lane_of.get(ident),
             form=given.get("formJsonSchemaFilename") or None,
             distinct_from=tuple(given.get("distinct_from", "").split()),
+            returns_to=tuple(given.get("returns_to", "").split()),
             acts=tuple((verb, name) for verb in VERBS for name in given.get(verb, "").split()),
             triggers=triggers,
             parallel=element.get("parallelMultiple") == "true",

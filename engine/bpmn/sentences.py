@@ -156,6 +156,7 @@ INPUT: dict[str, tuple[str, str]] = {
     "not_open": ("该任务未在办理中", "This is not an open work item"),
     "nothing_waits": ("没有等待此消息", "Nothing waits for this"),
     "no_incident": ("该处没有异常", "There is no incident here"),
+    "no_return": ("不能退回到该环节", "The task cannot be returned to this one now"),
     "answer_missing": ("缺少本环节须提交的结果", "The answer that is collected here is missing"),
     "answers_not_plain": ("提交内容须为字段和值", "Answers must be names and values"),
 }

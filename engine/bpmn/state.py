@@ -73,7 +73,8 @@ class Token:
 class ScopeState:
     """A running process, called process, sub-process, loop instance, event sub-process or compensation job.
 
-    ``frame`` holds variables, if it has any of its own; ``live`` counts its tokens, ``counts`` those at joins.
+    ``frame`` holds variables, if it has any of its own; ``live`` counts its tokens, ``counts`` those at joins;
+    ``calls`` keeps the inputs of those call activities that may be returned into.
     """
 
     id: int
@@ -86,6 +87,7 @@ class ScopeState:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     done: list[dict[str, Any]] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -160,6 +162,8 @@ def written(state: State) -> tuple[bytes, int]:
         row = _scope(scope)
         if scope.frame is not None:
             row["frame"] = pack(scope.frame)
+        if scope.calls:
+            row["calls"] = pack(scope.calls)
         scopes.append(row)
     tokens = state.tokens
     held = {
@@ -209,6 +213,8 @@ def decode(content: bytes) -> State:
     for row in document["scopes"]:
         if row.get("frame") is not None:
             row["frame"] = unpack(row["frame"])
+        if "calls" in row:
+            row["calls"] = unpack(row["calls"])
         state.scopes[row["id"]] = ScopeState(**row)
     for row in document["subs"]:
         state.subs[row["id"]] = Sub(**row)
@@ -222,6 +228,6 @@ def semantics_of(content: bytes) -> int:
 
 
 def weight(state: State) -> int:
-    """Bytes of all variables of the case."""
-    frames = [pack(s.frame) for s in state.scopes.values() if s.frame]
+    """Bytes of all variables of the case, and of the inputs kept of its calls."""
+    frames = [pack(each) for s in state.scopes.values() for each in (s.frame, s.calls) if each]
     return len(json.dumps(frames, separators=(",", ":"), ensure_ascii=False).encode())
