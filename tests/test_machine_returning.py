@@ -93,7 +93,7 @@ def block(*branches: str, kind: str = "parallel") -> str:
     for branch in branches:
         names = branch.split()
         body += "".join(user(n, f"first {names[0]} last") for n in names)
-        body += d.flow("split", *names, "join") if kind == "parallel" else ""
+        body += d.flow("split", names[0]) + d.flow(*names, "join") if kind == "parallel" else ""
         if kind == "inclusive":
             body += d.flow("split", names[0], when="True") + d.flow(*names, "join")
     return body
@@ -132,6 +132,9 @@ def test_siblings_stay_though_a_loop_leads_around_the_block() -> None:
     loop = d.gateway("again", "exclusive", default="again_e") + d.flow("last", "again", "e")
     loop += d.flow("again", "merge", when="n < 1") + d.gateway("merge", "exclusive")
     body = body.replace(d.flow("first", "split"), d.flow("first", "merge", "split"))
+    body = body.replace(d.flow("a1", "a2", "join"), d.flow("a1", "choice") + d.flow("a2", "or_not", "join"))
+    loop += d.gateway("choice", "exclusive", default="choice_a2") + d.gateway("or_not", "exclusive")
+    loop += d.flow("choice", "a2") + d.flow("choice", "or_not", when="n > 5")
     p = Play(body, loop, data={"n": 0}).complete("first").complete("b1")
     for round_ in (0, 1):
         p.complete("a1")
@@ -142,7 +145,6 @@ def test_siblings_stay_though_a_loop_leads_around_the_block() -> None:
         p.complete("b2").complete("a1").complete("a2")
         assert p.open == ["last"]
         p.complete("last", {"n": round_})
-        p.step  # noqa: B018
     assert p.outcome == "completed"
 
 
