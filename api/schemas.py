@@ -100,6 +100,13 @@ class CommentIn(_Shape):
     text: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(storable)]
 
 
+class ReturnIn(_Shape):
+    """Where the task goes back to (one of the task's `returns`), and why."""
+
+    target: Word
+    reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)]
+
+
 class MessageIn(_Shape):
     """A message to whoever waits for this name and key; the sender's `id` makes it count once."""
 

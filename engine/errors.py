@@ -97,6 +97,42 @@ class UrgedAlready(Conflict):
     zh = "一小时内已催办过该任务"
 
 
+class ReturnNotPossible(Conflict):
+    """The task cannot be returned there: not listed, not done in this case yet, or in a block closed since."""
+
+    zh = "不能退回到所选环节"
+
+
+class TaskNotCompleted(Conflict):
+    """The task is still open: there is nothing to recall."""
+
+    zh = "该任务尚未办结，无需撤回"
+
+
+class NotYourCompletion(Forbidden):
+    """Only who completed the task may recall it."""
+
+    zh = "只有办结该任务的人可以撤回"
+
+
+class ActedSince(Conflict):
+    """The case has moved on since; it can be returned by whoever has it now, not recalled."""
+
+    zh = "该办件之后已有办理，不能撤回；可由现环节退回"
+
+
+class HasLeftTheDesk(Conflict):
+    """What it led to has left the desk: a paper, notice, message, milestone or deadline; it cannot be recalled."""
+
+    zh = "已产生文书、通知、消息、节点或期限变动，不能撤回，只能退回"
+
+
+class NotReproducible(Conflict):
+    """The case's history does not lead to its state again; nothing was done."""
+
+    zh = "办件经过无法原样重现，不能撤回"
+
+
 class CaseEnded(Conflict):
     """The case has ended. Facts: outcome."""
 

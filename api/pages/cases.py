@@ -52,7 +52,7 @@ def _case(request: Request, case_id: UUID, *, process: str = "", said: str = "")
         case=view,
         open_tasks=open_tasks,
         comments=c.comments(identity.office(request), asker.actor, case_id),
-        said=words(language(request))(f"said.{said}") if said in {"withdrawn", "comment"} else "",
+        said=words(language(request))(f"said.{said}") if said in {"withdrawn", "comment", "returned"} else "",
         **surroundings(request, asker, view, view.variables, chosen=process, leading=leading),
     )
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from api.pages.screen import when
-from api.pages.texts import drawn, happened
+from api.pages.texts import drawn, happened, words
 from api.settings import Language
 from engine import errors
 from engine.store import HistoryRow
@@ -50,7 +50,7 @@ def _entry(rows: list[HistoryRow], names: Mapping[str, str], language: Language)
         title = f"{first.element_name} · {title}"
     elif first.kind == "attempt.refused":
         title = f"{title}: {_reason(str(first.detail.get('reason', '')), language)}"
-    steps = dict.fromkeys(_step(row, names, language) for row in rows if row is not first)
+    steps = dict.fromkeys([_why(first, language), *(_step(row, names, language) for row in rows if row is not first)])
     person = first.actor is not None and first.actor.account is not None
     return Entry(
         title=title,
@@ -68,6 +68,12 @@ def _reason(name: str, language: Language) -> str:
     if not (isinstance(error, type) and issubclass(error, errors.SanweiError)):
         return name
     return error.zh if language == "zh" else (error.__doc__ or name).partition(".")[0].partition(":")[0]
+
+
+def _why(row: HistoryRow, language: Language) -> str:
+    """The reason a person gave for going back."""
+    reason = (row.values or {}).get("reason", "") if row.kind == "task.returned" else ""
+    return words(language)("task.return.why") + f": {reason}" if reason else ""
 
 
 def _who(row: HistoryRow) -> str:

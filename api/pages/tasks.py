@@ -33,7 +33,7 @@ MOST_ROWS = 200
 # As many digits as a row may have: a longer number is no row, and none is read that costs time.
 _INDEX = re.compile(r"[0-9]{1,3}")
 _ROW = re.compile(r"\.(\d+)(?=\.|$)")
-_SAID = frozenset({"claimed", "draft", "onward", "transfer", "delegate", "urge", "comment", "released"})
+_SAID = frozenset({"claimed", "draft", "onward", "transfer", "delegate", "urge", "comment", "released", "recalled"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,7 @@ def task(request: Request, task_id: UUID, process: str = "", said: str = "") -> 
     answers: Mapping[str, Any] = {}
     if view.form is not None:
         answers = view.draft if view.draft is not None else forms.prefill(view.form, view.variables)
-    drafted = view.draft is not None and said != "draft"
+    drafted = view.draft is not None and said not in {"draft", "recalled"}
     return _page(request, asker, view, answers, (), process=process, said=said, drafted=drafted)
 
 

@@ -54,7 +54,16 @@ def worklist(
         after=after,
         said=sentence,
         said_case=case if said.startswith("completed:") else None,
+        recallable=_recallable(identity.office(request), asker, case) if finished else None,
     )
+
+
+def _recallable(office: c.Office, asker: Asker, case: UUID | None) -> UUID | None:
+    """The task of the case just worked on that the clerk may take back."""
+    try:
+        return c.case_view(office, asker.actor, case).recallable if case else None
+    except NotFound:
+        return None
 
 
 def _page(request: Request, asker: Asker, view: str, process: str, after: str) -> Page[WorkItem]:

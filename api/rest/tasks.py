@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Request, Response, UploadFile
 from api import identity
 from api.rest.description import Cursor, Filter, Limit, Moment
 from api.rest.instances import told
-from api.schemas import Answer, AnswersIn, plain
+from api.schemas import Answer, AnswersIn, ReturnIn, plain
 from engine import commands as c
 from engine.errors import NotFound
 
@@ -59,6 +59,8 @@ def task(request: Request, task_id: UUID) -> Response:
         "why_not": view.why_not,
         "verbs": sorted(view.verbs),
         "instructions": view.instructions,
+        "returns": plain(view.returns),
+        "returned": plain(view.returned),
     }
     return Answer(answer)
 
@@ -91,6 +93,20 @@ def complete(request: Request, task_id: UUID, given: AnswersIn) -> Response:
     """Complete the task with its answers; every bad field is named at once."""
     actor, once = identity.asker(request).actor, identity.once(request)
     return Answer(c.complete_task(identity.office(request), actor, task_id, given.answers, once=once))
+
+
+@router.post("/tasks/{task_id}/return")
+def send_back(request: Request, task_id: UUID, given: ReturnIn) -> Response:
+    """Give the task back to an earlier one, with the reason."""
+    actor, once = identity.asker(request).actor, identity.once(request)
+    return Answer(c.return_task(identity.office(request), actor, task_id, given.target, given.reason, once=once))
+
+
+@router.post("/tasks/{task_id}/recall")
+def recall(request: Request, task_id: UUID) -> Response:
+    """Take back what the caller completed, while nobody has acted since and nothing has left the desk."""
+    actor, once = identity.asker(request).actor, identity.once(request)
+    return Answer(c.recall_task(identity.office(request), actor, task_id, once=once))
 
 
 @router.post("/tasks/{task_id}/draft", status_code=204)

@@ -22,8 +22,10 @@ from engine.commands.people import (
     who,
 )
 from engine.commands.publishing import publish, read_library
+from engine.commands.recalling import recall_task
 from engine.commands.remarks import Comment, comment_case, comment_task, comments, urge_task
 from engine.commands.replay import CaseReplay, Replayed, Verdict, replay_case, replay_cases, replay_one, replay_store
+from engine.commands.returning import Returned, ReturnTarget, return_task
 from engine.commands.shelf import Shelf
 from engine.commands.signing import ChainSigning, Signing
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
@@ -62,6 +64,8 @@ __all__ = [
     "Office",
     "Package",
     "Replayed",
+    "ReturnTarget",
+    "Returned",
     "Session",
     "Shelf",
     "Signing",
@@ -100,6 +104,7 @@ __all__ = [
     "publish",
     "read_library",
     "read_package",
+    "recall_task",
     "recompute_deadlines",
     "register",
     "registers",
@@ -110,6 +115,7 @@ __all__ = [
     "replay_store",
     "resolve_task",
     "retry_incident",
+    "return_task",
     "same_csrf",
     "save_draft",
     "start_case",

@@ -13,11 +13,15 @@ from engine.store import HistoryRow
 Again = Callable[[Definition, bytes, HistoryRow], Step]
 
 
-def again(definition: Definition, state: bytes, row: HistoryRow) -> Step | None:
+def again(definition: Definition, state: bytes, row: HistoryRow, before: bytes = b"") -> Step | None:
     """The step that the recorded input ``row`` led to, from the state before it; None: it does not move the machine.
 
     ``definition`` is the release the row names. ``row`` needs its values: an erased input cannot be executed again.
+    ``before`` is the state before the last input that moved the machine: a recall undoes that one, so whoever executes
+    a case again needs to hold these two states and no others.
     """
+    if row.kind == RECALLED:
+        return bpmn.restore(definition, state, _at(row), before)
     known = INPUTS.get(row.kind)
     # A job or message that is tried again lies outside the machine.
     if known is None or (row.kind == "incident.retried" and "job" in row.detail):
@@ -55,11 +59,19 @@ def _retry(definition: Definition, state: bytes, row: HistoryRow) -> Step:
     return bpmn.resume(definition, state, _at(row), retry=row.token)
 
 
+def _return(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    return bpmn.send_back(definition, state, _at(row), row.token or 0, row.detail["target"])
+
+
+RECALLED = "task.recalled"
 INPUTS: dict[str, Again] = {
     "case.started": _start,
     "task.completed": _complete,
     "message.delivered": _deliver,
     "timer.fired": _fire,
     "incident.retried": _retry,
+    "task.returned": _return,
 }
-"""Every kind of input that moves the machine."""
+"""Every kind of input that moves the machine on."""
+MOVES = frozenset({*INPUTS, RECALLED})
+"""Every kind of input that moves the machine, on or back."""

@@ -82,7 +82,8 @@ def _plain(value: Mapping[str, Any] | None) -> str | None:
 
 
 def with_numbers(papers: Iterable[NewPaper], rows: Iterable[HistoryRow]) -> list[Event]:
-    """The events of papers, each with the id and number that history gave it; a number no such paper has is not."""
+    """The events of papers, each with the id and number that history gave it, and the number it replaces; a number
+    no such paper has is not."""
     told = (row for row in rows if row.kind == "document.issued")
     events = []
     for paper in papers:
@@ -92,7 +93,7 @@ def with_numbers(papers: Iterable[NewPaper], rows: Iterable[HistoryRow]) -> list
             paper = replace(paper, id=UUID(row.detail["document"]))
         if not _fits(paper.series, number):
             number = paper.series.pattern if paper.series else None
-        events.append(issued(paper, number))
+        events.append(issued(paper, number, row.detail.get("replaces") if row else None))
     return events
 
 

@@ -208,7 +208,7 @@ def given(record: Record, row: HistoryRow) -> None:
 def _machine(run: Rerun, record: Record, row: HistoryRow) -> None:
     """An input of the machine; one that is none changes nothing but the desks, so only its own event is expected."""
     given(record, row)
-    step = again(record.definition, run.state(record), row)
+    step = again(record.definition, run.state(record), row, run.before)
     if step is None:
         run.executed, run.passed = run.executed - 1, run.passed + 1
         return

@@ -13,6 +13,8 @@ from engine.bpmn import Definition, Node
 from engine.commands.cases import WITHDRAWAL, may_act, start_lane, starter
 from engine.commands.handing import allowed, done_before
 from engine.commands.office import Office
+from engine.commands.recalling import recallable
+from engine.commands.returning import Returned, ReturnTarget, return_targets, returned
 from engine.commands.tasks import PENDING
 from engine.errors import Forbidden, NotFound, Refused
 from engine.model import Actor, CaseStatus, Lamp, Release, TaskStatus
@@ -52,7 +54,10 @@ class DeadlineView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaseView:
-    """A case as its reader sees it. ``forms`` label the variables that hold answers."""
+    """A case as its reader sees it. ``forms`` label the variables that hold answers.
+
+    ``recallable`` is the task whose completion the reader may take back now.
+    """
 
     id: UUID
     business_key: str
@@ -72,11 +77,15 @@ class CaseView:
     incidents: tuple[Incident, ...]
     may_withdraw: bool
     may_act: bool
+    recallable: UUID | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskView:
-    """A task with its form, what the person may do with it (``verbs`` besides completing it), and why not."""
+    """A task with its form, what the person may do with it (``verbs`` besides completing it), and why not.
+
+    ``returns`` is where the person may return it to, ``returned`` the return that brought it about.
+    """
 
     task: Task
     case: CaseView
@@ -87,6 +96,8 @@ class TaskView:
     why_not: str
     verbs: frozenset[str]
     instructions: str
+    returns: tuple[ReturnTarget, ...]
+    returned: Returned | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,11 +191,12 @@ def case_view(office: Office, actor: Actor, case_id: UUID) -> CaseView:
     with office.store.reading() as reading:
         page = queries.case_page(reading, actor, case_id)
         moment = reading.now()
+        mine = recallable(reading, actor, page)
     office.store.record_access(actor, case_id, "case")
-    return _case(office, actor, page, moment)
+    return _case(office, actor, page, moment, mine)
 
 
-def _case(office: Office, actor: Actor, page: CasePage, moment: datetime) -> CaseView:
+def _case(office: Office, actor: Actor, page: CasePage, moment: datetime, mine: UUID | None) -> CaseView:
     release, definition = office.release_of(page.release)
     acts = may_act(actor, definition, page)
     waits = any(wait.kind == "message" and wait.name == WITHDRAWAL for wait in page.waits)
@@ -207,6 +219,7 @@ def _case(office: Office, actor: Actor, page: CasePage, moment: datetime) -> Cas
         incidents=page.incidents,
         may_withdraw=acts and waits,
         may_act=acts,
+        recallable=mine,
     )
 
 
@@ -223,9 +236,10 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
         task, page = queries.task_page(reading, actor, task_id)
         moment = reading.now()
         draft = reading.draft(task_id, actor)
+        _, definition = office.release_of(page.release)
+        mine, why = recallable(reading, actor, page), returned(reading, definition, task)
     office.store.record_access(actor, page.id, "task")
-    view = _case(office, actor, page, moment)
-    _, definition = office.release_of(page.release)
+    view = _case(office, actor, page, moment, mine)
     open_now = task.status is TaskStatus.OPEN and page.state is not None
     kept = done_before(definition, page, task)
     why_not = _why_not(actor, task, kept)
@@ -239,6 +253,8 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
         why_not=why_not,
         verbs=allowed(actor, task, page.started_by, kept),
         instructions=definition.node(task.element).documentation or "",
+        returns=() if why_not else return_targets(definition, page, task),
+        returned=why,
     )
 
 

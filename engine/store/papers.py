@@ -16,6 +16,7 @@ from engine.errors import NotFound
 from engine.model import JSON, Actor, Event
 from engine.store import tables as t
 from engine.store.columns import new_id
+from engine.store.looking_back import replaced
 from engine.store.reading import Reading
 from engine.store.records import Case, Document, NewPaper, Series
 from engine.store.vault import new_key, plain_text, seal, seal_json, unseal, unseal_json, unwrap
@@ -144,7 +145,8 @@ class Papers(Reading):
         ]
         self.execute(insert(t.document), rows)
         self._queue(t.job, case, ((new_id(), "render", p.kind, {"document": str(p.id)}, None) for p in papers), now)
-        return [issued(paper, numbers.get(paper.id)) for paper in papers]
+        over = replaced(self, case.id)
+        return [issued(paper, numbers.get(paper.id), over.pop(paper.kind, None)) for paper in papers]
 
     def document(self, document_id: UUID) -> Document:
         """A paper with the values it is rendered from; no rights are checked. Raises NotFound."""
@@ -244,8 +246,11 @@ class Papers(Reading):
         self.execute(_drafting(self.dialect), row)
 
 
-def issued(paper: NewPaper, number: str | None) -> Event:
-    """The event of a paper once its number is taken; sealed in it, the digest of what the paper is written from."""
+def issued(paper: NewPaper, number: str | None, replaces: str | None = None) -> Event:
+    """The event of a paper once its number is taken; sealed in it, the digest of what the paper is written from.
+
+    ``replaces`` is the number (or id) of the paper of this kind that a return went back over.
+    """
     written_from = plain_text({"title": paper.title, "values": paper.values})
     return Event(
         kind="document.issued",
@@ -253,6 +258,12 @@ def issued(paper: NewPaper, number: str | None) -> Event:
         element=paper.element,
         token=paper.token,
         scope=paper.scope,
-        detail={"document": str(paper.id), "kind": paper.kind, "number": number, "template": paper.template_digest},
+        detail={
+            "document": str(paper.id),
+            "kind": paper.kind,
+            "number": number,
+            "template": paper.template_digest,
+            **({"replaces": replaces} if replaces else {}),
+        },
         values={"written_from": hashlib.sha256(written_from.encode()).hexdigest()},
     )

@@ -8,6 +8,7 @@ from engine import documents, forms
 from engine.bpmn.compiler import compile_process
 from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
+from engine.bpmn.gate.returns import check_returns
 from engine.bpmn.gate.sentences import finding
 from engine.bpmn.gate.shape import check_compensation, check_shape
 from engine.bpmn.gate.soundness import check_soundness
@@ -36,6 +37,7 @@ def check(library: Library) -> list[Finding]:
         found += check_shape(process)
         found += check_variables(process, processes, world)
         found += check_compensation(process, processes)
+        found += check_returns(process, processes)
         found += _calls(process, processes, {drawing.key for drawing in drawings})
     found += check_soundness(processes)
     found += _items(world, drawings)

@@ -25,7 +25,7 @@ _DRAWN = FLOW_NODES | {"sequenceFlow", "lane", "participant", "messageFlow", "te
 _PLACES = {
     "process": {"item", "title"},
     "lane": {"scope"},
-    "userTask": {"formJsonSchemaFilename", "formUiSchemaFilename", "distinct_from"},
+    "userTask": {"formJsonSchemaFilename", "formUiSchemaFilename", "distinct_from", "returns_to"},
     "endEvent": {"outcome"},
 }
 _ACTING = {*VERBS, "since", "citation"}

@@ -338,6 +338,36 @@ RULES: dict[str, tuple[str, str, str, str]] = {
         "写明用途和依据",
         "Say what it is for and on what basis",
     ),
+    "return_unknown": (
+        "退回目标不存在，或不在本环节所在的流程和外层子流程中",
+        "What it returns to does not exist in the scopes around it",
+        "写外层的用户任务标识，或「调用活动/其中的用户任务」",
+        "Name a user task around it, or call_activity/user_task",
+    ),
+    "return_no_task": (
+        "只能退回到另一个用户任务",
+        "It can be returned to another user task only",
+        "改为用户任务的标识",
+        "Name a user task",
+    ),
+    "return_call": (
+        "退回目标中斜杠之前须是不重复执行的调用活动",
+        "What stands before the slash must be a call activity that is not repeated",
+        "改正标识",
+        "Correct the id",
+    ),
+    "return_entrance": (
+        "被调用的流程中没有这个用户任务，或它在并行分支、多实例之中，不能单独进入",
+        "The called process has no such user task, or it lies in a parallel branch or a repetition",
+        "改为被调用流程主线上的用户任务",
+        "Name a user task of the called process that stands alone",
+    ),
+    "return_unreachable": (
+        "退回目标不在本环节之前的路径上，或位于已汇合的并行分支中",
+        "No path leads from there to here, or it lies in a parallel branch that has been joined before",
+        "改为本环节之前、同一分支或分支之前的任务",
+        "Name a task before this one, in the same branch or before the split",
+    ),
     "ours_only": (
         "这种画法只在本系统正确执行",
         "This runs right only here, not on the bare library",
