@@ -207,6 +207,42 @@ def test_the_processes_we_ship_have_no_errors() -> None:
     assert [each for each in found if each.severity == "error"] == []
 
 
+def returning(word: str, after: str = 'name="distinct_from" value="check"/>') -> Library:
+    """The good library with a task that may be returned to ``word``."""
+    return permit((after, f'{after}<spiffworkflow:property name="returns_to" value="{word}"/>'))
+
+
+def test_a_task_may_be_returned_to_one_before_it_in_its_process_or_in_a_step_called_before() -> None:
+    asked = (io("item application", "answer"), lane("clerk", "look"), node("startEvent", "start"), user("look", "seen"))
+    asked = (asked[0], f"<bpmn:laneSet id='l'>{asked[1]}</bpmn:laneSet>", *asked[2:])
+    text = process("step", *asked, *STEP[2:4], flow("start", "look"), flow("look", "work"), flow("work", "end"))
+    files = {**returning("check ask/look").files, **library(processes__services__steps__step_DOT_bpmn=text).files}
+    files["processes/services/market/permit.bpmn"] = returning("check ask/look").files[
+        "processes/services/market/permit.bpmn"
+    ]
+    assert check(Library(files)) == []
+
+
+def test_a_step_may_name_what_its_callers_call_before_it() -> None:
+    look = user("look", "seen", returns_to="first/look")
+    head = (io("item application", "answer"), f"<bpmn:laneSet id='l'>{lane('clerk', 'look')}</bpmn:laneSet>")
+    text = process(
+        "step",
+        *head,
+        node("startEvent", "start"),
+        look,
+        *STEP[2:4],
+        flow("start", "look"),
+        flow("look", "work"),
+        flow("work", "end"),
+    )
+    called = (node("callActivity", "first", calledElement="step"), flow("check", "first"), flow("first", "ask"))
+    good = permit((flow("check", "ask"), "".join(called)))
+    path = "processes/services/steps/step.bpmn"
+    step_file = library(processes__services__steps__step_DOT_bpmn=text).files[path]
+    assert check(Library({**good.files, path: step_file})) == []
+
+
 EVENT = "<bpmn:messageEventDefinition messageRef='m'/>"
 MESSAGE = "<bpmn:message id='m' name='m'/>"
 TABLE = (
@@ -432,6 +468,13 @@ RED: list[tuple[str, str, Callable[[], Library]]] = [
         lambda: permit(("<spiffworkflow:variableName>decision</spiffworkflow:variableName>", "")),
     ),
     ("distinct_unknown", "decide", lambda: permit(('value="check"', 'value="chek"'))),
+    ("return_unknown", "decide", lambda: returning("nowhere")),
+    ("return_unknown", "decide", lambda: returning("nowhere/check")),
+    ("return_no_task", "decide", lambda: returning("ask")),
+    ("return_no_task", "decide", lambda: returning("decide")),
+    ("return_call", "decide", lambda: returning("check/work")),
+    ("return_entrance", "decide", lambda: returning("ask/work")),
+    ("return_unreachable", "check", lambda: returning("decide", 'name="starts" value="review"/>')),
     ("property_unknown", "decide", lambda: permit(('name="papers"', 'name="paper"'))),
     ("property_place", "decide", lambda: permit(('name="papers" value="notice"', 'name="outcome" value="x"'))),
     ("paper_unknown", "decide", lambda: library(forms__documents__notice_DOT_html=None)),

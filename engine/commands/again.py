@@ -22,11 +22,12 @@ def again(definition: Definition, state: bytes, row: HistoryRow, before: bytes =
     """
     if row.kind == RECALLED:
         return bpmn.restore(definition, state, _at(row), before)
-    known = INPUTS.get(row.kind)
-    # A job or message that is tried again lies outside the machine.
-    if known is None or (row.kind == "incident.retried" and "job" in row.detail):
-        return None
-    return known(definition, state, row)
+    return INPUTS[row.kind](definition, state, row) if moves(row) else None
+
+
+def moves(row: HistoryRow) -> bool:
+    """Is this an input that moves the machine? A job or message that is tried again lies outside it."""
+    return row.kind in MOVES and not (row.kind == "incident.retried" and "job" in row.detail)
 
 
 def _values(row: HistoryRow) -> Mapping[str, Any]:
@@ -74,4 +75,4 @@ INPUTS: dict[str, Again] = {
 }
 """Every kind of input that moves the machine on."""
 MOVES = frozenset({*INPUTS, RECALLED})
-"""Every kind of input that moves the machine, on or back."""
+"""Every kind of input that may move the machine, on or back."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from engine import bpmn
 from engine.bpmn import Step
-from engine.commands.again import MOVES, again
+from engine.commands.again import again, moves
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import opened, saved
 from engine.commands.office import Office
@@ -115,7 +115,7 @@ def reexecuted(office: Office, rows: Iterable[HistoryRow]) -> Reexecuted:
     """Give the recorded inputs to the machine once more, from the start; only two states are held at a time."""
     before = after = b""
     for row in rows:
-        if row.kind not in MOVES or row.release is None:
+        if not moves(row) or row.release is None:
             continue
         _, definition = office.release_of(row.release)
         step = again(definition, after, row, before)
@@ -128,7 +128,7 @@ def reexecuted(office: Office, rows: Iterable[HistoryRow]) -> Reexecuted:
 
 def _last(rows: Sequence[HistoryRow]) -> HistoryRow:
     """The last input that moved the case."""
-    return next(row for row in reversed(rows) if row.input and row.kind in MOVES)
+    return next(row for row in reversed(rows) if moves(row))
 
 
 def _check(case: Case, task: Task, actor: Actor, rows: Sequence[HistoryRow]) -> None:
@@ -181,7 +181,7 @@ def recallable(reading: Reading, actor: Actor, page: CasePage) -> UUID | None:
         return None
     after = max(0, page.events - SEEN)
     rows = queries.history(reading, SYSTEM, page.id, after=after, limit=SEEN).items
-    last = next((row for row in reversed(rows) if row.input and row.kind in MOVES), None)
+    last = next((row for row in reversed(rows) if moves(row)), None)
     task = next((t for t in page.tasks if last is not None and str(t.id) == last.detail.get("task")), None)
     if task is None or task.closed_by != actor.account or task.status is not TaskStatus.COMPLETED:
         return None

@@ -123,6 +123,13 @@ class Story:
         assert answer.status_code == 200, f"{element}: {answer.text}"
         return self
 
+    def returns(self, element: str, target: str, reason: str, by: str | None = None) -> Story:
+        """Somebody returns an open task."""
+        body = {"target": target, "reason": reason}
+        answer = self.hall.ask(by or BY[element], "POST", f"/api/tasks/{self.task(element)['id']}/return", body)
+        assert answer.status_code == 200, f"{element}: {answer.text}"
+        return self
+
     def refuses(self, element: str, answers: Mapping[str, Any], *, by: str, status: int, code: str) -> Story:
         """Somebody is refused at an open task, and nothing moves."""
         task, before = self.task(element), self.view["tasks"]

@@ -55,6 +55,52 @@ def test_the_result_goes_by_post(hall: Hall) -> None:
     story.does("post_result", a.POSTED).ends("granted", "receipt", *GRANT)
 
 
+def test_the_decision_maker_returns_a_file_and_the_examiner_reads_why(hall: Hall) -> None:
+    story = inspected(hall).does("examine", a.PROPOSES_GRANT)
+    before = story.deadline("statutory")
+    story.returns("decide", "examine", "请核对操作区面积")
+    assert story.open == ["examine"]
+    told = story.sees("examine")["returned"]
+    assert (told["reason"], told["element"]) == ("请核对操作区面积", "examination_and_decision/decide")
+    assert story.deadline("statutory") == before, "the law's clock does not stop for work inside the agency"
+    story.does("examine", a.PROPOSES_GRANT).does("decide", a.GRANTED)
+    story.does("make_certificate", a.CERTIFICATE).does("hand_over", a.HANDED_OVER)
+    story.ends("granted", "receipt", *GRANT)
+
+
+def test_a_wrong_certificate_found_at_the_counter_is_made_again_and_replaces_the_first(hall: Hall) -> None:
+    story = decided(hall).does("make_certificate", a.CERTIFICATE)
+    assert [place["name"] for place in story.sees("hand_over")["returns"]] == ["编号制证"]
+    story.returns("hand_over", "certificate_step/make_certificate", "经营场所地址有误")
+    assert story.open == ["make_certificate"]
+    story.does("make_certificate", a.CERTIFICATE).does("hand_over", a.HANDED_OVER)
+    issued = [row["detail"] for row in story.history() if row["kind"] == "document.issued"]
+    [first, second] = [detail for detail in issued if detail["kind"] == "food_permit"]
+    assert second["replaces"] == (first["number"] or first["document"])
+    story.ends("granted", "receipt", *GRANT[:3], "food_permit", "food_permit", "issue_receipt")
+
+
+def test_the_second_inspector_returns_the_record_to_the_first(hall: Hall) -> None:
+    story = inspects(accepted(hall)).returns("confirm_inspection", "inspect", "面积记录有误")
+    inspects(story).does("confirm_inspection", a.CONFIRMED)
+    assert story.open == ["examine"]
+    story.withdraws()
+
+
+def test_an_inspector_takes_the_record_back_before_the_second_has_looked(hall: Hall) -> None:
+    story = accepted(hall)
+    first = story.task("inspect")["id"]
+    inspects(story)
+    answer = hall.ask("inspector1", "POST", f"/api/tasks/{first}/recall")
+    assert answer.status_code == 200, answer.text
+    assert story.open == ["inspect"]
+    assert story.sees("inspect")["draft"]["conclusion"] == "pass"
+    inspects(story).does("confirm_inspection", a.CONFIRMED)
+    late = hall.ask("inspector1", "POST", f"/api/tasks/{first}/recall")
+    assert (late.status_code, late.json()["code"]) == (409, "acted_since")
+    story.withdraws()
+
+
 def test_an_electronic_result_needs_nobody_at_the_counter(hall: Hall) -> None:
     story = decided(hall, delivery={"method": "electronic"}).does("make_certificate", a.CERTIFICATE)
     story.ends("granted", "receipt", *GRANT)

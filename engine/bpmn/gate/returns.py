@@ -21,21 +21,26 @@ def check_returns(process: Process, processes: Mapping[str, Process]) -> Iterato
 
 
 def _fault(process: Process, scope: Scope, node: Node, word: str, processes: Mapping[str, Process]) -> str:
+    """The rule that is broken. A step that many call may be returned in some of them only: one place is enough."""
     first, _, element = word.partition("/")
-    places = list(_places(process, (scope, node.id), first, processes if element else {}, frozenset()))
-    if not places:
-        return "return_unknown"
-    for around, held in places:
-        found = around.nodes[first]
-        if element and (not found.called or found.loop):
-            return "return_call"
-        if element and found.called in processes and entrance(processes[found.called], element) is None:
-            return "return_entrance"
-        if not element and (found.kind != "userTask" or found.id == held):
-            return "return_no_task"
-        if not goes_back(around, first, held):
-            return "return_unreachable"
-    return ""
+    places = _places(process, (scope, node.id), first, processes if element else {}, frozenset())
+    faults = [_wrong(around, held, first, element, processes) for around, held in places]
+    return min(faults, key=bool) if faults else "return_unknown"
+
+
+def _wrong(around: Scope, held: str, first: str, element: str, processes: Mapping[str, Process]) -> str:
+    found = around.nodes[first]
+    rule = _entry(found, element, processes) if element else ""
+    if not element and (found.kind != "userTask" or found.id == held):
+        rule = "return_no_task"
+    return rule or ("" if goes_back(around, first, held) else "return_unreachable")
+
+
+def _entry(call: Node, element: str, processes: Mapping[str, Process]) -> str:
+    if not call.called or call.loop:
+        return "return_call"
+    called = processes.get(call.called)  # one that does not exist is another rule's to name
+    return "return_entrance" if called is not None and entrance(called, element) is None else ""
 
 
 def _places(
