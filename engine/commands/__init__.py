@@ -8,6 +8,7 @@ from engine.commands.cases import (
     start_case,
     withdraw_case,
 )
+from engine.commands.catalogue import DefinitionRow, TaskForm, process_definitions, process_xml, task_forms
 from engine.commands.handing import candidates, delegate_task, resolve_task, transfer_task
 from engine.commands.office import Office
 from engine.commands.packages import Written, export_case, export_cases, write_package
@@ -33,8 +34,6 @@ from engine.commands.unpacking import Package, read_package
 from engine.commands.views import (
     CaseView,
     DeadlineView,
-    DefinitionRow,
-    TaskForm,
     TaskView,
     accounts,
     case_view,
@@ -45,11 +44,8 @@ from engine.commands.views import (
     incidents,
     now,
     positions,
-    process_definitions,
-    process_xml,
     register,
     registers,
-    task_forms,
     task_view,
     worklist,
 )

@@ -14,7 +14,14 @@ from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import opened, saved
 from engine.commands.office import Office
 from engine.commands.record import outcome_from_plain
-from engine.commands.tasks import check_open, check_other_person, check_rights, check_unclaimed, on_task
+from engine.commands.tasks import (
+    check_not_delegated,
+    check_open,
+    check_other_person,
+    check_rights,
+    check_unclaimed,
+    on_task,
+)
 from engine.errors import Finding, Invalid, ReturnNotPossible
 from engine.model import SYSTEM, ActedAs, Actor, Once, Outcome, TaskStatus
 from engine.store import CasePage, HistoryRow, Task, Transaction, queries
@@ -54,7 +61,8 @@ def return_task(
     unsent; a deadline runs on, since the law's clock does not stop for work inside the agency.
 
     Raises:
-        NotFound, Forbidden, SameActorNotAllowed, TaskNotOpen, TaskLapsed, TaskClaimed: as for ``complete_task``.
+        NotFound, Forbidden, SameActorNotAllowed, TaskNotOpen, TaskLapsed, TaskClaimed, TaskDelegated: as for
+        ``complete_task``.
         Invalid: no reason, or one of more than 500 characters. ReturnNotPossible: no target of this task, nobody has
         completed it in this case yet, or the case has left the block in which it lies. Only the refusal is written.
     """
@@ -66,6 +74,7 @@ def return_task(
         post = check_rights(tx, actor, case, task)
         check_open(task)
         check_unclaimed(task, actor)
+        check_not_delegated(task)
         _check_reason(reason)
         _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
         check_other_person(tx, definition, case, task, actor)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from engine import bpmn, deadlines, forms
-from engine.bpmn import Definition, Node
-from engine.commands.cases import WITHDRAWAL, may_act, start_lane, starter
+from engine.bpmn import Definition
+from engine.commands.cases import WITHDRAWAL, may_act
+from engine.commands.catalogue import forms_of
 from engine.commands.handing import allowed, done_before
 from engine.commands.office import Office
 from engine.commands.recalling import recallable
 from engine.commands.returning import Returned, ReturnTarget, return_targets, returned
 from engine.commands.tasks import PENDING
-from engine.errors import Forbidden, NotFound, Refused
-from engine.model import Actor, CaseStatus, Lamp, Release, TaskStatus
+from engine.errors import Forbidden, NotFound
+from engine.model import Actor, CaseStatus, Lamp, TaskStatus
 from engine.registers import Register
 from engine.store import (
     Account,
@@ -98,32 +99,6 @@ class TaskView:
     instructions: str
     returns: tuple[ReturnTarget, ...]
     returned: Returned | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskForm:
-    """One human task a process can reach, with its form."""
-
-    process_key: str
-    element: str
-    name: str
-    role: str
-    role_name: str
-    variable: str
-    form: forms.Form
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DefinitionRow:
-    """A published process. ``item`` is its service item's row, if it is one's root."""
-
-    key: str
-    name: str
-    digest: str
-    versions: int
-    published_at: datetime
-    item: Mapping[str, Any] | None
-    startable: bool
 
 
 def now(office: Office) -> datetime:
@@ -212,7 +187,7 @@ def _case(office: Office, actor: Actor, page: CasePage, moment: datetime, mine: 
         started_at=page.started_at,
         ended_at=page.ended_at,
         variables=bpmn.read(definition, page.state) if page.state else {},
-        forms={f.variable: f.form for f in _task_forms(office, release, definition)},
+        forms={f.variable: f.form for f in forms_of(office, release, definition)},
         tasks=page.tasks,
         deadlines=tuple(_deadline(office, row.deadline, moment) for row in page.deadlines),
         documents=page.documents,
@@ -313,84 +288,6 @@ def diagram(office: Office, actor: Actor, case_id: UUID, process_key: str | None
     if digest is None:
         raise NotFound(process=process_key)
     return office.store.artefact(digest)
-
-
-def process_definitions(office: Office, actor: Actor) -> tuple[DefinitionRow, ...]:
-    """Every published process; ``startable`` says whether the actor may start it."""
-    publication = office.published()
-    with office.store.reading() as reading:
-        versions = queries.versions(reading, "process")
-    latest = {v.name: v for v in versions}
-    rows = []
-    for key, digest in sorted(publication.entries.get("process", {}).items()):
-        process = office.process(digest, publication.entries.get("decision", {}))
-        code = process.properties.get("item")
-        item = office.registers(publication).item(code) if code else None
-        version = latest[key]
-        rows.append(
-            DefinitionRow(
-                key=key,
-                name=process.name,
-                digest=digest,
-                versions=version.version,
-                published_at=version.published_at,
-                item=item,
-                startable=_startable(office, actor, key, item),
-            )
-        )
-    return tuple(rows)
-
-
-def _startable(office: Office, actor: Actor, key: str, item: Mapping[str, Any] | None) -> bool:
-    definition = office.definition(office.current_release(key))
-    # A process with inputs of its own is a step that others call.
-    if start_lane(definition) is None or definition.processes[key].inputs:
-        return False
-    try:
-        role, scope = starter(definition, {"item": item} if item else {})
-    except (Forbidden, Refused):
-        return False
-    return actor.holding(role, scope) is not None
-
-
-def process_xml(office: Office, actor: Actor, key: str, version: int | None = None) -> bytes:
-    """A published diagram's XML: the one in force, or a version counted from 1. Raises NotFound."""
-    if version is None:
-        digest = office.published().entries.get("process", {}).get(key)
-    else:
-        with office.store.reading() as reading:
-            found = queries.versions(reading, "process", key)
-        digest = next((v.digest for v in found if v.version == version), None)
-    if digest is None:
-        raise NotFound(process=key)
-    return office.store.artefact(digest)
-
-
-def task_forms(office: Office, actor: Actor, process_key: str) -> tuple[TaskForm, ...]:
-    """Every human task the process and all it calls can reach, with its form. Raises NotFound."""
-    release = office.current_release(process_key)
-    return tuple(_task_forms(office, release, office.definition(release)))
-
-
-def _task_forms(office: Office, release: Release, definition: Definition) -> Iterator[TaskForm]:
-    for process, node in _nodes(definition):
-        if node.form and node.lane and node.variable:
-            yield TaskForm(
-                process_key=process,
-                element=f"{node.scope}/{node.id}",
-                name=node.name,
-                role=node.lane.id,
-                role_name=node.lane.name,
-                variable=node.variable,
-                form=office.form(release.forms[node.form]),
-            )
-
-
-def _nodes(definition: Definition) -> Iterable[tuple[str, Node]]:
-    for key, process in definition.processes.items():
-        for scope in process.scopes.values():
-            for node in scope.nodes.values():
-                yield key, node
 
 
 def incidents(office: Office, actor: Actor) -> tuple[IncidentRow, ...]:
