@@ -15,6 +15,7 @@ import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.district import ITEM, PASSWORD, PERMIT, District, make_district
+from tests.test_returning_pages import hire_inspectors, inspected
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -38,6 +39,7 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def district(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
     found = make_district(tmp_path_factory.mktemp("browser"))
+    hire_inspectors(found)
     yield found
     found.app.state.store.close()
 
@@ -139,6 +141,29 @@ def test_the_diagram_shows_where_the_case_stands(district: District, open_page: 
     page.wait_for_selector("#diagram[data-ready=yes]")
     expect(page.locator("[data-element-id=register_application].sanwei-past")).to_have_count(1)
     assert page.locator(".djs-connection.sanwei-past").count() >= 1
+
+
+def test_a_step_is_returned_and_taken_back_by_hand(district: District, open_page: Open) -> None:
+    case_id, first, _ = inspected(district)
+    page = open_page("first", f"/cases/{case_id}")
+    page.get_by_role("button", name="撤回我的办结").click()
+    expect(page.locator(".notice.good")).to_contain_text("已撤回")
+    expect(page.locator("[name=officer_name]")).to_have_value("演示核查员甲")
+    page.get_by_role("button", name="提交").click()
+    expect(page.locator(".notice.good")).to_contain_text("已提交")
+    task_id = district.client("second").get(f"/api/process-instances/{case_id}").json()["tasks"][-1]["id"]
+    assert task_id != first
+    page = open_page("second", f"/tasks/{task_id}")
+    page.locator("#return summary").click()
+    page.fill("#return-reason", "操作区面积与图纸不符，请复量")
+    page.get_by_role("button", name="确认退回").click()
+    expect(page.locator(".notice.good")).to_contain_text("已退回")
+    page.wait_for_selector("#diagram[data-ready=yes]")
+    expect(page.locator(".djs-shape.sanwei-now[data-element-id=inspect]")).to_have_count(1)
+    expect(page.locator(".sanwei-now[data-element-id=confirm_inspection]")).to_have_count(0)
+    page = open_page("first", f"/cases/{case_id}")
+    page.get_by_role("link", name="现场核查记录").first.click()
+    expect(page.locator("#returned")).to_contain_text("操作区面积与图纸不符，请复量")
 
 
 def test_fields_of_another_answer_step_aside_and_come_back(district: District, open_page: Open) -> None:
