@@ -123,7 +123,7 @@ def test_the_positions_told_are_where_the_machine_stands(district: District) -> 
     case, _, task = inspected(district)
     second = district.client("second")
     second.post(f"/api/tasks/{task}/return", json={"target": "inspect", "reason": "有误"})
-    told = second.get(f"/api/process-instances/{case}/positions").json()
+    told = second.get(f"/api/process-instances/{case}/positions").json()["positions"]
     assert sorted(place["element"] for place in told) == [
         f"{PERMIT}/permit",
         f"{PERMIT}/permit/inspection_step",
