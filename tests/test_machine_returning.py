@@ -11,8 +11,8 @@ from engine import bpmn
 from engine.bpmn.state import decode, encode
 from engine.errors import CaseEnded, InputRejected
 from tests import diagrams as d
+from tests.blocks import Block, Maker
 from tests.diagrams import Play
-from tests.test_machine_random import Block, Maker
 
 
 def user(ident: str, back: str = "", inner: str = "", **more: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.bpmn import events
+from engine.bpmn import activities, events
 from engine.bpmn.behind import Behind, behind, entrance, goes_back, inside, is_join
 from engine.bpmn.definition import Definition, Node, Scope
 from engine.bpmn.machine import Machine
@@ -179,5 +179,7 @@ def _opened(m: Machine, node: Node, scope: int, kind: str, frame: dict[str, Any]
     token = m.put(node.id, scope, state="active")
     m.arrived(token)
     token.stage = "begun"
+    if kind == "sub":  # what the script before a call has set is in the inputs recorded then
+        activities.prepare(m, token, node)
     events.arm_boundary(m, token, node)
     return m.open(node.called or node.inner or "", kind, token.id, frame, start=False)
