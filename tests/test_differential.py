@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,8 +123,8 @@ def ours(made: bpmn.Definition, variables: dict[str, Any], choice: random.Random
     return seen, acts
 
 
-@pytest.mark.parametrize("seed", range(120))
-def test_both_open_the_same_tasks_after_every_step(seed: int) -> None:
+def compare(seed: int) -> int:
+    """One random diagram on both; how many acts it took."""
     maker = Maker(seed)
     body, first, last = maker.make_seq(5)
     root = process(start("S"), body, end("E"), flow("S", first), flow(last, "E"))
@@ -138,6 +139,20 @@ def test_both_open_the_same_tasks_after_every_step(seed: int) -> None:
     assert bare.completed
     assert bare.opened[:-1] == seen
     assert bare.end[-1] == "E"
+    return len(acts)
+
+
+@pytest.mark.parametrize("seed", range(160))
+def test_both_open_the_same_tasks_after_every_step(seed: int) -> None:
+    compare(seed)
+
+
+@pytest.mark.soak
+def test_three_thousand_diagrams_on_both() -> None:
+    with ProcessPoolExecutor(2) as workers:
+        acts = list(workers.map(compare, range(1_000, 4_000), chunksize=50))
+    print(len(acts), "diagrams,", sum(acts), "acts")
+    assert sum(acts) > 10_000
 
 
 def test_both_leave_by_a_boundary_message_on_a_sub_process() -> None:
