@@ -29,6 +29,7 @@ from tests.diagrams import (
     user,
 )
 from tests.faults import Table, names_at, rejects, run_bare
+from tests.test_differential import Maker
 
 TABLE = Table()
 
@@ -348,3 +349,35 @@ def _feel() -> None:
     for cell in ("1,5", "not(3)", "[1..10]"):
         found = check(Library({"processes/rate.dmn": table("FIRST", cell)}))
         assert "processes/rate.dmn#i1" in [each.where for each in found]
+
+
+class _Nested(Maker):
+    """Inclusive blocks in inclusive blocks, at any depth."""
+
+    def block(self, depth: int) -> tuple[str, str, str]:
+        inner = ["seq", "and", "or", "xor", "sub"]
+        kinds = inner if depth > 1 else ["user", "user", "script", *(inner if depth else [])]
+        made: tuple[str, str, str] = getattr(self, "make_" + self.random.choice(kinds))(depth)
+        return made
+
+    def make_or(self, depth: int) -> tuple[str, str, str]:
+        return self.split(depth, "inclusiveGateway", "n >= 0", "n % 2 == 0", "n % 3 == 0")
+
+
+def _nested() -> tuple[str, ...]:
+    body, first, last = _Nested(123).block(4)
+    return (start("S"), body, end("E"), flow("S", first), flow(last, "E"))
+
+
+def _too_early() -> None:
+    bare = run_bare(*_nested(), data={"n": 123})
+    assert bare.open == ["u22", "u6"]
+    bare.complete("u22", {})
+    assert bare.open == ["u36", "u6"]  # u36 lies behind the join that u6 is on its way to
+
+
+@TABLE.row("inclusive join", "nested, it can go while a branch is still on its way", _too_early)
+def _in_time() -> None:
+    p = Play(*_nested(), data={"n": 123}).complete("u22")
+    assert p.open == ["u6"]
+    assert p.complete("u6").complete("u7").open == ["u36"]
