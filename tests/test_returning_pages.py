@@ -88,6 +88,7 @@ def test_who_has_just_completed_takes_it_back_from_the_worklist_and_finds_what_w
     shown = first.get(moved.headers["location"]).text
     assert "已撤回" in shown
     assert 'value="演示核查员甲"' in shown
+    assert 'value="complete"' in shown, "who cancelled the next step by taking this back has not done that step"
     assert "/recall" not in shown
     assert "撤回办结" in first.get(f"/cases/{case}").text
 

@@ -140,7 +140,9 @@ def done_before(definition: Definition, page: CasePage, task: Task) -> set[UUID 
     return {
         one.closed_by
         for one in page.tasks
-        if one.element.partition("/")[0] == home and one.element.rpartition("/")[2] in elements
+        if one.status is TaskStatus.COMPLETED
+        and one.element.partition("/")[0] == home
+        and one.element.rpartition("/")[2] in elements
     }
 
 
