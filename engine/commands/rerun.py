@@ -19,7 +19,7 @@ from typing import Any
 
 from engine import bpmn, forms
 from engine.calendar import Calendar
-from engine.commands.again import INPUTS, again
+from engine.commands.again import again, moves
 from engine.commands.cases import at_moment, recomputed
 from engine.commands.comparing import Difference, Found, at_row, first_difference, with_numbers
 from engine.commands.record import Record
@@ -120,12 +120,12 @@ class Rerun:
         return first_difference(made, rows)
 
     def _input(self, record: Record, row: HistoryRow) -> None:
-        if row.erased and (row.kind in INPUTS or row.kind in RERUN):
+        if row.erased and moves(row):
             raise Erased
-        state = self.state(record)
+        state, step = self.state(record), record.step
         self.executed += 1
         RERUN.get(row.kind, _machine)(self, record, row)
-        if self.state(record) != state:
+        if record.step is not step:
             self.before = state
 
     def state(self, record: Record) -> bytes:
