@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
@@ -15,7 +16,7 @@ from engine.bpmn.problems import Problems
 from engine.bpmn.reader import BPMN, SPIFF, NodeReader, local, properties, read_xml, tag, text_of
 from engine.bpmn.sentences import diagram
 from engine.bpmn.triggers import Events, messages
-from engine.errors import Refused
+from engine.errors import Finding, Refused
 
 _NO_DECISIONS: Mapping[str, bytes] = {}
 
@@ -29,7 +30,24 @@ def compile_process(xml: bytes, file: str = "", decisions: Mapping[str, bytes] =
     Raises:
         Refused: with every finding of the file.
     """
-    root = read_xml(xml, file)
+    made, findings = draft_process(xml, file, decisions)
+    if findings:
+        raise Refused(findings)
+    assert made is not None  # noqa: S101 - without findings there is a process
+    return made
+
+
+def draft_process(
+    xml: bytes, file: str = "", decisions: Mapping[str, bytes] = _NO_DECISIONS
+) -> tuple[Process | None, list[Finding]]:
+    """As ``compile_process``, for the gate: what could be read even so, that one mistake may not hide the others.
+
+    An element that cannot be read is there with its flows and nothing else. None where nothing can be said of the rest.
+    """
+    try:
+        root = read_xml(xml, file)
+    except Refused as refused:
+        return None, refused.findings
     problems = Problems(file)
     elements = root.findall(tag("process"))
     if root.tag != tag("definitions"):
@@ -38,13 +56,11 @@ def compile_process(xml: bytes, file: str = "", decisions: Mapping[str, bytes] =
         problems.add("", "one_process")
     elif elements[0].get("isExecutable", "true") != "true":
         problems.add(elements[0].get("id", ""), "not_executable")
-    problems.settle()
-    _check_ids(root, problems)
-    compiler = _Compiler(root, problems, decisions)
-    made = compiler.process(elements[0], hashlib.sha256(xml).hexdigest(), file) if not problems.findings else None
-    problems.settle()
-    assert made is not None  # noqa: S101 - without problems there is a process
-    return made
+    if len(elements) != 1 or root.tag != tag("definitions"):
+        return None, problems.findings
+    _part_ids(root, problems)
+    made = _Compiler(root, problems, decisions).process(elements[0], hashlib.sha256(xml).hexdigest(), file)
+    return made, problems.findings
 
 
 def link(root: str, processes: Mapping[str, Process]) -> Definition:
@@ -98,15 +114,19 @@ def _reach(
                 _reach(processes[node.called], processes, found, above, problems)
 
 
-def _check_ids(root: Any, problems: Problems) -> None:
+def _part_ids(root: Any, problems: Problems) -> None:
+    """An id that occurs again is a finding, and is then another one, so that the rest can be read."""
     seen: set[str] = set()
     for element in root.iter(f"{{{BPMN}}}*"):
         ident = element.get("id") if local(element) not in _DATA else None
         if ident and ident in seen:
             problems.add(ident, "duplicate_id")
-        seen.add(ident or "")
+            element.set("id", f"{ident}{AGAIN}{len(seen)}")
+        seen.add(element.get("id") or "")
 
 
+AGAIN = "~"
+"""In the id of a draft's element whose own id occurred before; no XML id holds it."""
 _DATA = ("dataInput", "dataOutput", "inputDataItem", "outputDataItem")
 """Their ids are names of variables: one may be input and output."""
 
@@ -136,8 +156,9 @@ class _Compiler:
             self._lanes(lanes)
         self._scope(element, key, None, None, None)
         nodes = [n for s in self.scopes.values() for n in s.nodes.values()]
-        if not self.problems.findings and not self.scopes[key].starts and not _event_starts(self.scopes[key]):
+        if not self.scopes[key].starts and not _event_starts(self.scopes[key]):
             self.problems.add(key, "start_missing")
+            return None
         puts = element.find(tag("ioSpecification"))
         return Process(
             key=key,
@@ -170,21 +191,25 @@ class _Compiler:
     def _scope(self, element: Any, key: str, parent: str | None, outer: Any, lane: Lane | None) -> None:
         name = key if parent is None else f"{key}/{element.get('id')}"
         parser = self.reader.scope(element, outer)
+        idents = {c.get("id") for c in element if local(c) in FLOW_NODES}
         flows = [_flow(f) for f in element.findall(tag("sequenceFlow"))]
-        build = NodeBuilder(parser, name, flows, lane, self.around)
+        for flow in flows:
+            if flow.source not in idents or flow.target not in idents:
+                self.problems.add(flow.id, "flow_end_missing")
+        whole = [flow for flow in flows if flow.source in idents and flow.target in idents]
+        build = NodeBuilder(parser, name, whole, lane, self.around)
         nodes: dict[str, Node] = {}
         for child in element:
             kind = local(child)
+            ident = child.get("id", "")
             if kind in FLOW_NODES:
-                with self.problems.at(child.get("id", "")):
-                    node = nodes[child.get("id", "")] = build.node(child)
-                    if kind in SCOPES:
-                        self._scope(child, key, name, parser, node.lane)
+                nodes[ident] = build.bare(child)
+                with self.problems.at(ident):
+                    nodes[ident] = build.node(child)
+                if kind in SCOPES:
+                    self._scope(child, key, name, parser, nodes[ident].lane)
             elif kind in _REFUSED:
-                self.problems.add(child.get("id", ""), "not_supported", kind)
-        for flow in flows:
-            if flow.source not in build.idents or flow.target not in build.idents:
-                self.problems.add(flow.id, "flow_end_missing")
+                self.problems.add(ident, "not_supported", kind)
         links, handlers = self._linked(nodes), self._handlers(element, nodes, key)
         self.scopes[name] = Scope(
             name=name,
@@ -205,10 +230,11 @@ class _Compiler:
             for node in nodes.values()
             if node.kind == "intermediateCatchEvent" and node.trigger and node.trigger.kind == "link"
         }
-        for node in nodes.values():
+        for node in list(nodes.values()):
             thrown = node.trigger if node.kind == "intermediateThrowEvent" else None
             if thrown and thrown.kind == "link" and thrown.key not in links:
                 self.problems.add(node.id, "link_missing", thrown.key or "")
+                nodes[node.id] = replace(node, triggers=())
         return links
 
     def _handlers(self, element: Any, nodes: dict[str, Node], key: str) -> tuple[str, ...]:
@@ -218,7 +244,9 @@ class _Compiler:
             inner = self.scopes.get(f"{key}/{ident}")
             if inner is None or len(_event_starts(inner)) != 1:
                 self.problems.add(ident, "handler_start")
-        return found
+                self.scopes.pop(f"{key}/{ident}", None)
+                del nodes[ident]
+        return tuple(ident for ident in found if ident in nodes)
 
 
 _REFUSED = {

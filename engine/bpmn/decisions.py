@@ -11,6 +11,7 @@ from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 from engine.bpmn.expressions import ExpressionError, ScriptEngine
 from engine.bpmn.problems import Problem
 from engine.bpmn.reader import NodeReader, read_xml
+from engine.errors import Refused
 
 _SCRIPTS = ScriptEngine()
 POLICIES = ("UNIQUE", "FIRST", "COLLECT")
@@ -79,11 +80,14 @@ def cause(error: BaseException) -> ExpressionError:
 def add_tables(reader: NodeReader, wanted: set[str], files: Mapping[str, bytes]) -> dict[str, str]:
     """Give the library's parser the tables that are wanted; id to SHA-256 of their file.
 
-    Raises: Refused for a file that is not XML. A table nobody defines is reported where it is used.
+    A table that nobody defines, or whose file is not XML, is reported where it is used.
     """
     found = {}
     for file, content in sorted(files.items()) if wanted else ():
-        root = read_xml(content, file)
+        try:
+            root = read_xml(content, file)
+        except Refused:
+            continue
         idents = {each.get("id") for each in root if isinstance(each.tag, str) and each.tag.endswith("decision")}
         if idents & wanted and not root.xpath("//@aggregation"):  # the library ignores aggregators
             try:

@@ -52,7 +52,6 @@ class NodeBuilder:
     def __init__(self, parser: Any, scope: str, flows: list[Flow], lane: Lane | None, around: Surroundings) -> None:
         self.parser, self.scope, self.lane, self.around = parser, scope, lane, around
         self.key = scope.partition("/")[0]
-        self.idents = {c.get("id") for c in parser.node if local(c) in FLOW_NODES}
         self.incoming: dict[str, list[Flow]] = defaultdict(list)
         self.outgoing: dict[str, list[Flow]] = defaultdict(list)
         self.boundary: dict[str, list[str]] = defaultdict(list)
@@ -61,6 +60,25 @@ class NodeBuilder:
             self.outgoing[flow.source].append(flow)
         for child in parser.node.findall(tag("boundaryEvent")):
             self.boundary[child.get("attachedToRef")].append(child.get("id"))
+
+    def bare(self, element: Any) -> Node:
+        """The node with nothing but its flows: what stands in a draft for one that cannot be read."""
+        ident, kind = element.get("id", ""), local(element)
+        return Node(
+            id=ident,
+            kind="scriptTask" if kind == "task" else kind,
+            scope=self.scope,
+            path=f"{self.scope}/{ident}",
+            name=element.get("name") or ident,
+            lane=self.lane or self.around.lane_of.get(ident),
+            incoming=tuple(self.incoming[ident]),
+            outgoing=tuple(self.outgoing[ident]),
+            default=element.get("default"),
+            boundary=tuple(self.boundary[ident]),
+            attached_to=element.get("attachedToRef"),
+            interrupting=element.get("cancelActivity") != "false",
+            inner=f"{self.key}/{ident}" if kind in SCOPES else None,
+        )
 
     def node(self, element: Any) -> Node:
         """The node an element draws. Raises: Problem."""

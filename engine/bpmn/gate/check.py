@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine import documents, forms
-from engine.bpmn.compiler import compile_process
+from engine.bpmn.compiler import AGAIN, draft_process
 from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
 from engine.bpmn.gate.returns import check_returns
@@ -30,12 +30,13 @@ def check(library: Library) -> list[Finding]:
     drawings = _drawings(library, found)
     started = frozenset(kind for drawing in drawings for kind in drawing.started())
     world = World(library=library, registers=registers, started=started, decided=decided(library))
-    processes = _compiled(library, drawings, found)
+    unread: set[str] = set()
+    processes = _compiled(library, drawings, found, unread)
     for drawing in drawings:
         found += check_drawing(drawing, world)
     for process in processes.values():
         found += check_shape(process)
-        found += check_variables(process, processes, world)
+        found += (each for each in check_variables(process, processes, world) if _certain(each, process.key in unread))
         found += check_compensation(process, processes)
         found += check_returns(process, processes)
         found += _calls(process, processes, {drawing.key for drawing in drawings})
@@ -44,8 +45,14 @@ def check(library: Library) -> list[Finding]:
     found += check_tables(library)
     found += _forms(library)
     found += _templates(library)
+    found = [each for each in found if AGAIN not in each.where.rpartition("#")[2]]
     unique = {(each.where, each.rule, each.en): each for each in found}
     return sorted(unique.values(), key=lambda each: (each.where, each.rule, each.en))
+
+
+def _certain(finding: Finding, unread: bool) -> bool:
+    """Where an element could not be read, a variable may be one that it sets."""
+    return not unread or finding.rule not in ("name_unset", "input_unset", "output_unset")
 
 
 def _registers(library: Library, found: list[Finding]) -> Registers | None:
@@ -69,27 +76,21 @@ def _drawings(library: Library, found: list[Finding]) -> list[Drawing]:
         if process is not None:
             drawings.append(Drawing(file=file, root=root, process=process))
         else:
-            found += _refusals(content, file, {})
+            found += draft_process(content, file)[1]
     return drawings
 
 
-def _refusals(content: bytes, file: str, decisions: Mapping[str, bytes]) -> list[Finding]:
-    try:
-        compile_process(content, file, decisions)
-    except Refused as refused:
-        return refused.findings
-    return []
-
-
-def _compiled(library: Library, drawings: list[Drawing], found: list[Finding]) -> dict[str, Process]:
+def _compiled(library: Library, drawings: list[Drawing], found: list[Finding], unread: set[str]) -> dict[str, Process]:
+    """Every process that can be read, ``unread`` those of which some element cannot."""
     decisions = dict(library.under("processes/", ".dmn"))
     processes: dict[str, Process] = {}
     for drawing in drawings:
-        try:
-            process = compile_process(library.files[drawing.file], drawing.file, decisions)
-        except Refused as refused:
-            found += refused.findings
+        process, findings = draft_process(library.files[drawing.file], drawing.file, decisions)
+        found += findings
+        if process is None:
             continue
+        if findings:
+            unread.add(process.key)
         if process.key in processes:
             found.append(finding(drawing.file, process.key, "key_reused", processes[process.key].file))
         processes.setdefault(process.key, process)

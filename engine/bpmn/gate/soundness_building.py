@@ -181,7 +181,9 @@ class Builder:
                     yield Way(makes=(event.id,))
 
     def _may_happen(self, event: Node, found: Interface) -> bool:
-        """May something but an error set off this boundary event?"""
+        """May something but an error set off this boundary event? One that cannot be read may."""
+        if not event.triggers:
+            return True
         for trigger in event.triggers:
             if trigger.kind in OUTSIDE or (trigger.kind == "cancel" and (found.cancels or found.unknown)):
                 return True
