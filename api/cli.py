@@ -148,10 +148,24 @@ def _lies_in(finding: Finding, name: str) -> bool:
 
 
 def _print_findings(findings: Iterable[Finding]) -> None:
+    """A table of all findings on standard error; file and element are never cut."""
+    table = Table(
+        Column("文件 file", overflow="fold"),
+        Column("元素 element", overflow="fold"),
+        Column("问题 finding", overflow="fold", ratio=3),
+        Column("改法 mend", overflow="fold", ratio=2),
+        show_lines=True,
+        expand=True,
+    )
     for one in findings:
+        file, _, element = one.where.partition("#")
         colour = "red" if one.severity == "error" else "yellow"
-        err.print(f"[{colour}]{one.severity}[/{colour}] [bold]{escape(one.where)}[/bold] {escape(one.rule)}")
-        err.print(f"  {escape(one.zh)}　{escape(one.mend_zh)}\n  {escape(one.en)}. {escape(one.mend_en)}")
+        what = f"[{colour}]{one.severity}[/{colour}] {escape(one.rule)}\n{escape(one.zh)}\n{escape(one.en)}"
+        table.add_row(
+            escape(file), f"[bold]{escape(element)}[/bold]", what, f"{escape(one.mend_zh)}\n{escape(one.mend_en)}"
+        )
+    if table.row_count:
+        err.print(table)
 
 
 @app.command()

@@ -107,6 +107,11 @@ def process(key: str, *content: str, head: str = "", more: str = "", name: str =
     )
 
 
+def between_nodes(first: str, middle: str, last: str, ident: str = "work") -> str:
+    """One node between a start and an end event, for the inside of a sub-process."""
+    return node("startEvent", first) + middle + node("endEvent", last) + flow(first, ident) + flow(ident, last)
+
+
 PERMIT_LANES = (
     "<bpmn:laneSet id='l'>"
     + lane("clerk", "start check")

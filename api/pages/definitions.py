@@ -20,7 +20,8 @@ router = APIRouter(include_in_schema=False)
 def processes(request: Request) -> Response:
     """Every published process."""
     asker = identity.asker(request)
-    return show(request, "processes.html", asker, rows=c.process_definitions(identity.office(request), asker.actor))
+    rows = c.process_definitions(identity.office(request), asker.actor)
+    return show(request, "processes.html", asker, rows=rows, may_publish=c.may_publish(asker.actor))
 
 
 @router.get("/processes/{key}")

@@ -22,7 +22,7 @@ from engine.commands.people import (
     same_csrf,
     who,
 )
-from engine.commands.publishing import publish, read_library
+from engine.commands.publishing import may_publish, publish, published_library, read_library
 from engine.commands.recalling import recall_task
 from engine.commands.remarks import Comment, comment_case, comment_task, comments, urge_task
 from engine.commands.replay import CaseReplay, Replayed, Verdict, replay_case, replay_cases, replay_one, replay_store
@@ -93,11 +93,13 @@ __all__ = [
     "incidents",
     "log_in",
     "log_out",
+    "may_publish",
     "now",
     "positions",
     "process_definitions",
     "process_xml",
     "publish",
+    "published_library",
     "read_library",
     "read_package",
     "recall_task",
