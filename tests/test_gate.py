@@ -193,8 +193,29 @@ def step(*content: str, more: str = "") -> Library:
     return library(processes__services__steps__step_DOT_bpmn=text)
 
 
-def between(*content: str, first: str = "a", last: str = "a") -> Library:
-    return step(*content, flow("seed", first), flow(last, "end"))
+def between(*content: str, first: str = "a", last: str = "a", more: str = "") -> Library:
+    return step(*content, flow("seed", first), flow(last, "end"), more=more)
+
+
+def table(content: str) -> Library:
+    """The good library with one decision beside it."""
+    space = "https://www.omg.org/spec/DMN/20191111/MODEL/"
+    text = f"<definitions xmlns='{space}' id='ds' name='x' namespace='x'><decision id='d' name='d'>{content}</decision>"
+    return library(processes__services__steps__d_DOT_dmn=f"{text}</definitions>")
+
+
+def rows(*cells: str, policy: str = "UNIQUE") -> str:
+    """A decision table of one input and one output."""
+    head = (
+        f"<decisionTable id='t' hitPolicy='{policy}'><input id='i'><inputExpression id='ie'><text>a</text>"
+        "</inputExpression></input><output id='o' name='b' typeRef='string'/>"
+    )
+    lines = (
+        f"<rule id='r{n}'><inputEntry id='r{n}_i'><text>{cell}</text></inputEntry>"
+        f"<outputEntry id='r{n}_o'><text>{n}</text></outputEntry></rule>"
+        for n, cell in enumerate(cells)
+    )
+    return f"{head}{''.join(lines)}</decisionTable>"
 
 
 def rules(found: list[Finding]) -> set[str]:
@@ -573,6 +594,51 @@ RED: list[tuple[str, str, Callable[[], Library]]] = [
         ),
     ),
     ("ours_only", "seed", lambda: step(script("s", "x = 1"), flow("seed", "s"), flow("seed", "end"), flow("s", "end"))),
+    ("manual_task", "a", lambda: between(node("manualTask", "a"))),
+    ("instantiating", "a", lambda: between(node("receiveTask", "a", messageRef="m", instantiate="true"), more=MESSAGE)),
+    (
+        "script_format",
+        "a",
+        lambda: between(
+            script("a", "x = 1").replace("<bpmn:scriptTask id", '<bpmn:scriptTask scriptFormat="javascript" id')
+        ),
+    ),
+    ("operation_missing", "a", lambda: between(node("serviceTask", "a"))),
+    ("two_lanes", "check", lambda: permit(("<bpmn:flowNodeRef>decide<", "<bpmn:flowNodeRef>check<"))),
+    (
+        "participant",
+        "pool",
+        lambda: library(
+            processes__services__steps__step_DOT_bpmn=layout(process("step", *STEP).encode()).replace(
+                b"<bpmn:process",
+                b"<bpmn:collaboration id='c'><bpmn:participant id='pool' processRef='other'/></bpmn:collaboration>"
+                b"<bpmn:process",
+                1,
+            )
+        ),
+    ),
+    (
+        "compensation_orphan",
+        "undo",
+        lambda: between(
+            script("a", "answer = 2"),
+            script("undo", "answer = 0").replace("<bpmn:scriptTask", "<bpmn:scriptTask isForCompensation='true'"),
+        ),
+    ),
+    (
+        "compensation_target",
+        "a",
+        lambda: between(node("intermediateThrowEvent", "a", "<bpmn:compensateEventDefinition activityRef='none'/>")),
+    ),
+    ("item_column", "fine", lambda: permit(("decision['ok'] ==", "item['nothing'] =="))),
+    ("id_style", "badName", lambda: between(script("badName", "x = 1"), first="badName", last="badName")),
+    ("decision_form", "d", lambda: table("<literalExpression id='l'><text>1</text></literalExpression>")),
+    ("hit_policy", "t", lambda: table(rows("1", "2", policy="PRIORITY"))),
+    ("cell_form", "r0_i", lambda: table(rows("1,5", "9"))),
+    ("cell_form", "r1_i", lambda: table(rows("1", "not(9)"))),
+    ("overlap", "r1", lambda: table(rows("&gt; 3", "5"))),
+    ("overlap", "r1", lambda: table(rows("'a'", "? in ['a', 'b']"))),
+    ("overlap", "r1", lambda: table(rows("'a'", ""))),
     ("abstract_task", "a", lambda: between(node("task", "a"))),
     ("reference_missing", "a", lambda: between(node("intermediateCatchEvent", "a", EVENT))),
     (
@@ -593,7 +659,7 @@ RED: list[tuple[str, str, Callable[[], Library]]] = [
 def test_a_fault_is_found_where_it_is(rule: str, element: str, build: Callable[[], Library]) -> None:
     found = [each for each in check(build()) if each.rule == rule]
     assert [each for each in found if each.where.partition("#")[2] == element], [each.where for each in found]
-    warned = rule in ("name_missing", "documentation_missing", "ours_only")
+    warned = rule in ("name_missing", "documentation_missing", "ours_only", "id_style")
     assert {each.severity for each in found} == {"warning" if warned else "error"}
     for each in found:
         assert each.zh
@@ -698,3 +764,10 @@ def test_what_comes_after_the_join_may_write_again() -> None:
 def test_the_gate_is_deterministic() -> None:
     bad = permit(("decision['ok']", "descision['ok']"), ('value="accepted"', 'value="unheard"'))
     assert check(bad) == check(bad)
+
+
+def test_rules_of_a_table_that_exclude_each_other_pass() -> None:
+    assert check(table(rows("&lt; 3", "&gt;= 3"))) == []
+    assert check(table(rows("'a'", "? in ['b', 'c']", "? not in ['a', 'b', 'c']"))) == []
+    assert check(table(rows("1 &lt;= ? &lt; 3", "3 &lt;= ? &lt; 5", "5"))) == []
+    assert check(table(rows("&gt; 3", "5", policy="FIRST"))) == []

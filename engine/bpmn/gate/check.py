@@ -8,6 +8,7 @@ from engine import documents, forms
 from engine.bpmn.compiler import AGAIN, draft_process
 from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
+from engine.bpmn.gate.ignored import check_ignored
 from engine.bpmn.gate.returns import check_returns
 from engine.bpmn.gate.sentences import finding
 from engine.bpmn.gate.shape import check_compensation, check_shape
@@ -15,7 +16,7 @@ from engine.bpmn.gate.soundness import check_soundness
 from engine.bpmn.gate.tables import check_tables, decided
 from engine.bpmn.gate.variables import check_variables
 from engine.bpmn.reader import read_xml, tag
-from engine.errors import Finding, Invalid, Refused
+from engine.errors import Finding, Invalid, NotFound, Refused
 from engine.model import Library
 from engine.registers import Registers, read_registers
 
@@ -29,11 +30,14 @@ def check(library: Library) -> list[Finding]:
     registers = _registers(library, found)
     drawings = _drawings(library, found)
     started = frozenset(kind for drawing in drawings for kind in drawing.started())
-    world = World(library=library, registers=registers, started=started, decided=decided(library))
+    world = World(
+        library=library, registers=registers, started=started, decided=decided(library), item_keys=_item_keys(registers)
+    )
     unread: set[str] = set()
     processes = _compiled(library, drawings, found, unread)
     for drawing in drawings:
         found += check_drawing(drawing, world)
+        found += check_ignored(drawing)
     for process in processes.values():
         found += check_shape(process)
         found += (each for each in check_variables(process, processes, world) if _certain(each, process.key in unread))
@@ -62,6 +66,15 @@ def _registers(library: Library, found: list[Finding]) -> Registers | None:
         return read_registers(library)
     except Invalid as invalid:
         found += invalid.findings
+        return None
+
+
+def _item_keys(registers: Registers | None) -> frozenset[str] | None:
+    """The keys of the variable ``item``, the same for every item."""
+    try:
+        rows = registers.table("items").rows if registers else ()
+        return frozenset(registers.item(rows[0]["code"])) if registers and rows else None
+    except NotFound:
         return None
 
 

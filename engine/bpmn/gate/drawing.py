@@ -42,12 +42,16 @@ _NAMESPACE = re.compile(r"\{http[^}]*\}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """What diagrams may refer to: files, registers, deadlines that some process starts, outputs of each decision."""
+    """What diagrams may refer to: files, registers, deadlines that some process starts, outputs of each decision.
+
+    ``item_keys``: what the variable ``item`` holds; None where there is no item to tell.
+    """
 
     library: Library
     registers: Registers | None
     started: frozenset[str]
     decided: Mapping[str, frozenset[str]]
+    item_keys: frozenset[str] | None = None
 
     def column(self, register: str) -> set[str] | None:
         """The keys of a register; None where it cannot be read, so that nothing is blamed twice."""

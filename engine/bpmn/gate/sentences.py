@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from engine.bpmn.expressions import ExpressionError
+from engine.bpmn.gate.sentences_flow import FLOW
 from engine.bpmn.gate.sentences_running import RUNNING
 from engine.errors import Finding
 
 RULES: dict[str, tuple[str, str, str, str]] = {
     **RUNNING,
+    **FLOW,
     "schema": (
         "不符合 BPMN 2.0 结构定义",
         "It does not fit the BPMN 2.0 schema",
@@ -294,42 +296,6 @@ RULES: dict[str, tuple[str, str, str, str]] = {
         "Parallel branches write the same variable",
         "各用各的变量",
         "Give each branch its own variable",
-    ),
-    "deadlock": (
-        "流程会在此停住：等待的令牌永远不会到齐",
-        "The process can stop here: the tokens it waits for never all come",
-        "让分支与汇合的网关类型一致",
-        "Join with the kind of gateway that split",
-    ),
-    "lack_of_synchronisation": (
-        "两个令牌会同时到达此处，之后的工作会做两遍",
-        "Two tokens can be here at once: what follows would be done twice",
-        "用并行或包容网关汇合",
-        "Join the branches with a parallel or inclusive gateway",
-    ),
-    "livelock": (
-        "进入此循环后再也到不了结束",
-        "No end can be reached any more from this loop",
-        "给循环画一条出口",
-        "Draw a way out of the loop",
-    ),
-    "dead_element": (
-        "无论怎样选择都执行不到此处",
-        "Whatever is chosen, this is never reached",
-        "改画流程或删除",
-        "Redraw the flow or remove it",
-    ),
-    "dead_event": (
-        "没有任何元素抛出此事件所等的错误、升级或取消",
-        "Nothing throws the error, escalation or cancellation that this event waits for",
-        "补上抛出事件、改正代码或删除",
-        "Draw what throws it, correct the code or remove it",
-    ),
-    "not_proved": (
-        "流程过于复杂，无法证明总能结束",
-        "It is too complex to prove that it always ends",
-        "把一部分画成子流程",
-        "Make a part of it a sub-process",
     ),
     "name_missing": ("没有名称", "It has no name", "写上中文名称", "Name it"),
     "documentation_missing": (

@@ -1,13 +1,15 @@
-"""Decision tables: what each decision sets, and cells that our evaluator could not read."""
+"""Decision tables: what each decision sets, and what the library would run wrong or our evaluator could not read."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
-from engine.bpmn.expressions import problems
+from engine.bpmn.decisions import POLICIES
+from engine.bpmn.expressions import ExpressionError, evaluate, names, problems
 from engine.bpmn.gate.sentences import expression, finding
 from engine.bpmn.reader import local, read_xml
 from engine.errors import Finding, Refused
@@ -15,6 +17,7 @@ from engine.model import Library
 
 _QUESTION = re.compile(r"""\?(?=(?:[^'"]|['"][^'"]*['"])*$)""")
 """The library puts the input's value where a question mark stands outside quotes."""
+_INPUT = "dmninputexpr"
 
 
 def decided(library: Library) -> dict[str, frozenset[str]]:
@@ -28,18 +31,18 @@ def decided(library: Library) -> dict[str, frozenset[str]]:
 
 
 def check_tables(library: Library) -> Iterator[Finding]:
-    """Cells and input expressions that would fail when the table is asked; files that are no XML."""
+    """Files that are no XML; forms, hit policies and cells that would run wrong; rules that overlap."""
     for file, content in library.under("processes/", ".dmn"):
         try:
             read_xml(content, file)
         except Refused as refused:
             yield from refused.findings
     for file, root in _roots(library):
+        for decision in (e for e in root.iter() if local(e) == "decision"):
+            yield from _decision(file, decision)
         for element in root.iter():
             kind = local(element)
-            text = (
-                "".join(element.itertext()).strip() if kind in ("inputEntry", "outputEntry", "inputExpression") else ""
-            )
+            text = _text(element) if kind in ("inputEntry", "outputEntry", "inputExpression") else ""
             if text:
                 yield from _cell(file, element.get("id") or "", kind, text)
 
@@ -52,18 +55,79 @@ def _roots(library: Library) -> Iterator[tuple[str, Any]]:
             continue  # reported by ``check_tables``
 
 
+def _decision(file: str, decision: Any) -> Iterator[Finding]:
+    kinds = {local(child) for child in decision}
+    ident = decision.get("id") or ""
+    if "decisionTable" not in kinds or "informationRequirement" in kinds:
+        yield finding(file, ident, "decision_form")
+    for table in (child for child in decision if local(child) == "decisionTable"):
+        policy = table.get("hitPolicy", "UNIQUE")
+        if policy not in POLICIES or table.get("aggregation"):
+            yield finding(file, table.get("id") or ident, "hit_policy", policy)
+        if policy == "UNIQUE":
+            yield from _overlaps(file, table)
+
+
 def _cell(file: str, ident: str, kind: str, text: str) -> Iterator[Finding]:
-    asked = _QUESTION.sub("dmninputexpr", text)
-    found = problems(asked, "eval", ())
-    if kind == "inputEntry" and not found and not _answerable(asked):
-        yield finding(file, ident, "cell_form", text[:40])
-        return
+    found = problems(_asked(text), "eval", ())
     if found and kind == "inputEntry" and not problems(f"v {text}", "eval", ()):
         return  # half a comparison, as ``> 3``: the input stands before it
     yield from (expression(file, ident, error) for error in found)
+    if not found and kind == "inputEntry":
+        tree = ast.parse(_asked(text).strip(), mode="eval").body
+        if isinstance(tree, ast.Tuple) or (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)):
+            yield finding(file, ident, "cell_form", text[:40])  # FEEL's lists and not(…) parse here, and never match
 
 
-def _answerable(text: str) -> bool:
-    """FEEL's lists and negations (``1,5``, ``not(3)``) are other things in Python's syntax and would never match."""
-    tree = ast.parse(text.strip(), mode="eval").body
-    return not isinstance(tree, ast.Tuple) and not (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not))
+def _overlaps(file: str, table: Any) -> Iterator[Finding]:
+    """Two rules of a UNIQUE table that the same input may match."""
+    rules = [child for child in table if local(child) == "rule"]
+    cells = [[_text(entry) for entry in rule if local(entry) == "inputEntry"] for rule in rules]
+    for one, two in combinations(range(len(rules)), 2):
+        if len(cells[one]) == len(cells[two]) and all(map(_both, cells[one], cells[two])):
+            yield finding(file, rules[two].get("id") or "", "overlap", rules[one].get("id") or "")
+
+
+def _both(one: str, two: str) -> bool:
+    """Is there a value that both cells match? Tried with the values they name and those beside; False if unsure."""
+    if not one or not two:
+        return True
+    values = set[Any]()
+    for text in (one, two):
+        for value in _constants(text):
+            values.add(value)
+            if type(value) in (int, float):
+                values |= {value - 1, value + 1, value - 0.5, value + 0.5}
+    return any(_matches(one, value) and _matches(two, value) for value in values)
+
+
+def _constants(text: str) -> Iterator[Any]:
+    for form in (_asked(text), f"v {text}"):
+        try:
+            tree = ast.parse(form.strip(), mode="eval")
+        except SyntaxError:
+            continue
+        yield from (each.value for each in ast.walk(tree) if isinstance(each, ast.Constant))
+        return
+
+
+def _matches(text: str, value: Any) -> bool:
+    """Does the cell match, as the library asks it? False where it asks for more than the input."""
+    asked = _asked(text)
+    whole = not problems(asked, "eval", ())
+    form = asked if whole else f"{_INPUT} {text}"
+    try:
+        if names(form) - {_INPUT}:
+            return False
+        found = evaluate(form, {_INPUT: value})
+    except ExpressionError:
+        return False
+    return bool(found) if _INPUT in form else bool(found == value)
+
+
+def _asked(text: str) -> str:
+    return _QUESTION.sub(_INPUT, text)
+
+
+def _text(element: Any) -> str:
+    return "".join(element.itertext()).strip()

@@ -45,6 +45,7 @@ def check_variables(process: Process, processes: Mapping[str, Process], world: W
     title = process.properties.get("title")
     if title:
         yield from _text(process.file, process.key, title, known, "eval")
+        yield from _columns(process.file, process.key, title, "eval", world)
     for name in process.outputs:
         if name not in known:
             yield finding(process.file, process.key, "output_unset", name)
@@ -54,8 +55,10 @@ def _node(process: Process, node: Node, known: set[str], world: World) -> Iterat
     file, seen = process.file, known | _local(node)
     for text in _expressions(node, world):
         yield from _text(file, node.id, text, seen | _attributes(node), "eval")
+        yield from _columns(file, node.id, text, "eval", world)
     for text in filter(None, (node.script, node.before, node.after)):
         yield from _text(file, node.id, text, seen, "exec")
+        yield from _columns(file, node.id, text, "exec", world)
     for trigger in node.triggers:
         if trigger.kind == "timer" and trigger.text:
             yield from _timer(file, node.id, trigger, known, world)
@@ -86,6 +89,17 @@ def _text(file: str, element: str, text: str, known: set[str], mode: Mode) -> It
     yield from (expression(file, element, error) for error in found)
     if not found:
         yield from _unset(file, element, names(text) - known)
+
+
+def _columns(file: str, element: str, text: str, mode: Mode, world: World) -> Iterator[Finding]:
+    """Keys that are read from the variable ``item`` and that no row of the register gives it."""
+    if world.item_keys is None or problems(text, mode, ()):
+        return
+    for each in ast.walk(ast.parse(text.strip(), mode=mode)):
+        of_item = isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and each.value.id == "item"
+        key = each.slice.value if of_item and isinstance(each.slice, ast.Constant) else None  # type: ignore[attr-defined]
+        if isinstance(key, str) and key not in world.item_keys:
+            yield finding(file, element, "item_column", key)
 
 
 def _unset(file: str, element: str, missing: set[str]) -> Iterator[Finding]:
