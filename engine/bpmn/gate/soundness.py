@@ -156,7 +156,8 @@ class _Prover:
                 self._say(node.id, "dead_event")
         if visited is None:
             return
-        alive = {name for name in visited | builder.heard if name in scope.nodes}
+        heard = {name for name in builder.heard if name in scope.handlers or scope.nodes[name].attached_to in visited}
+        alive = {name for name in visited | heard if name in scope.nodes}
         dead = {name for name in started - alive if not _aside(scope.nodes[name], scope)}
         for name in sorted(dead):
             if any(name in ahead(scope.nodes[other]) for other in alive):
