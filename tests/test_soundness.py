@@ -14,6 +14,7 @@ from engine.bpmn.gate.soundness_net import Interface
 from engine.errors import Finding
 from tests.gate_cases.drawing import drawn
 from tests.gate_cases.unsound import CASES, Case
+from tests.generator import sound
 
 
 def compiled(files: dict[str, bytes]) -> dict[str, Process]:
@@ -114,3 +115,14 @@ def test_sixty_elements_are_proved_at_once() -> None:
     began = time.perf_counter()
     assert soundness.prove(process, {}).findings == ()
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(80), pytest.param(range(80, 500), marks=pytest.mark.soak)], ids=["some", "five hundred"]
+)
+def test_random_sound_diagrams_are_accepted(seeds: range) -> None:
+    """Sound by construction: see ``tests/generator``."""
+    for seed in seeds:
+        files, _ = sound(seed)
+        found = [each for each in check_soundness(compiled(files)) if each.severity == "error"]
+        assert found == [], seed

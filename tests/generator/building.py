@@ -174,7 +174,9 @@ class Builder:
         return begin, out
 
     def spawn(self, block: Block, at: Around) -> Ends:
-        """A task with two ways out; one has an end of its own."""
+        """A task with two ways out; one has an end of its own (in a circle such branches would pile up)."""
+        if at.cycle:
+            return self.sequence(block, at)
         split = self.script(at) if self.rng.random() < 0.5 else self.user(at)
         first, last = self.block(block.parts[0], at)
         self.link(at, split, first)

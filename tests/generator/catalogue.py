@@ -12,7 +12,7 @@ from tests.generator.model import Diagram, Scope
 
 MAKERS: dict[str, Maker] = {
     kind: getattr(waiting if hasattr(waiting, kind) else Builder, kind) for kind in (*LEAVES, *INNER) if kind != "exit"
-} | {"exit": waiting.leave}
+} | {"exit": waiting.leave, "fail": waiting.fail, "warn": waiting.warn, "annul": waiting.annul}
 
 
 def build(tree: Block, root: str = "root") -> Diagram:

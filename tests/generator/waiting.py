@@ -107,6 +107,37 @@ def leave(b: Builder, _: Block, at: Around) -> Ends:
     return gate, after
 
 
+def fail(b: Builder, _: Block, at: Around) -> Ends:
+    """Sometimes throws the error that the activity around it catches."""
+    return _gone(b, at, Event("error", at.errors[-1]))
+
+
+def annul(b: Builder, _: Block, at: Around) -> Ends:
+    """Sometimes cancels the transaction."""
+    return _gone(b, at, Event("cancel"))
+
+
+def _gone(b: Builder, at: Around, event: Event) -> Ends:
+    gate, after = b.add(at, "exclusive"), b.script(at)
+    test = Test(b.rng.choice(VARIABLES), "above", b.rng.randint(3, 7))
+    b.link(at, gate, b.add(at, "end", event), test=test)
+    at.scope.elements[gate].default = b.link(at, gate, after)
+    return gate, after
+
+
+def warn(b: Builder, _: Block, at: Around) -> Ends:
+    """Sometimes throws the escalation that the activity around it catches, and may be ended by it."""
+    gate, thrown, after = (
+        b.add(at, "exclusive"),
+        b.add(at, "throw", Event("escalation", at.escalations[-1])),
+        b.merge(at),
+    )
+    b.link(at, gate, thrown, test=b.test())
+    at.scope.elements[gate].default = b.link(at, gate, after)
+    b.link(at, thrown, after)
+    return gate, after
+
+
 def compensable(b: Builder, _: Block, at: Around) -> Ends:
     done = b.user(at) if b.rng.random() < 0.4 else b.script(at)
     if at.undoing:
@@ -190,7 +221,7 @@ def sub(b: Builder, block: Block, at: Around) -> Ends:
 
 def transaction(b: Builder, block: Block, at: Around) -> Ends:
     around = replace(at, undoing=at.undoing)
-    body = [*(Block("compensable", block.seed + n) for n in (0, 1)), *block.parts, Block("exit", block.seed)]
+    body = [*(Block("compensable", block.seed + n) for n in (0, 1)), *block.parts, Block("annul", block.seed)]
     ident = scope_node(b, "transaction", body, around)
     out = b.merge(at)
     b.link(at, ident, out)
@@ -224,7 +255,7 @@ def handled(b: Builder, block: Block, at: Around) -> Ends:
     event = plain(b, ("message", "signal", "timer", "conditional", "error", "escalation"))
     inside, body = catching(at, event), list(block.parts[:1])
     if event.kind in ("error", "escalation"):
-        body.append(Block("exit" if event.kind == "error" else "escalate", block.seed))
+        body.append(Block("fail" if event.kind == "error" else "warn", block.seed))
     scope = at.scope.elements[ident].inner = b.scope("sub", ident, body, inside)
     handle(b, replace(at, scope=scope), block.parts[1:2], event)
     if block.parts[2:]:
@@ -243,15 +274,16 @@ def catching(at: Around, event: Event) -> Around:
 
 def bounded(b: Builder, block: Block, at: Around) -> Ends:
     """An activity with one or two boundary events."""
-    events = [
-        plain(b, ("message", "signal", "timer", "cycle", "conditional", "error", "escalation")) for _ in block.parts[1:]
-    ]
+    events: list[Event] = []
+    for _ in block.parts[1:]:
+        thrown = [kind for kind in ("error", "escalation") if kind not in {event.kind for event in events}]
+        events.append(plain(b, ("message", "signal", "timer", "cycle", "conditional", *thrown)))
     kinds = {event.kind for event in events}
     inside, body = at, list(block.parts[:1])
     for event in events:
         inside = catching(inside, event)
         if event.kind in ("error", "escalation"):
-            body.append(Block("exit" if event.kind == "error" else "escalate", block.seed))
+            body.append(Block("fail" if event.kind == "error" else "warn", block.seed))
     if kinds & {"error", "escalation"} or b.rng.random() < 0.6:
         host = call(b, Block("call", block.seed, tuple(body)), inside)[0] if b.rng.random() < 0.3 else ""
         if not host:
