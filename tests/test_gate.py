@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -771,3 +772,49 @@ def test_rules_of_a_table_that_exclude_each_other_pass() -> None:
     assert check(table(rows("'a'", "? in ['b', 'c']", "? not in ['a', 'b', 'c']"))) == []
     assert check(table(rows("1 &lt;= ? &lt; 3", "3 &lt;= ? &lt; 5", "5"))) == []
     assert check(table(rows("&gt; 3", "5", policy="FIRST"))) == []
+
+
+TRIAL = "processes/grid/trial.bpmn"
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "any DOCTYPE": (b"<!DOCTYPE a><a/>", "doctype"),
+    "an entity": (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "doctype"),
+    "a file from outside": (b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/hostname'>]><a>&b;</a>", "doctype"),
+    "entities of entities": (
+        b"<!DOCTYPE a [<!ENTITY b0 'bbbbbbbbbb'>"
+        + b"".join(b"<!ENTITY b%d '%s'>" % (n, b"&b%d;" % (n - 1) * 10) for n in range(1, 12))
+        + b"]><a>&b11;</a>",
+        "not_xml",
+    ),
+    "six million spaces": (b"<a>" + b" " * 6_000_000 + b"</a>", "file_too_large"),
+    "an encoding nobody knows": (b'<?xml version="1.0" encoding="nonsense-9"?><a/>', "not_xml"),
+    "bytes of another encoding": ("<a>流程</a>".encode("gbk"), "not_xml"),
+    "nothing": (b"", "not_xml"),
+    "no text": (bytes(1000), "not_xml"),
+    "a web page": (b"<html><body/></html>", "not_bpmn"),
+    "nested for ever": (b"<a>" * 5_000 + b"</a>" * 5_000, "not_xml"),
+    "nested too deeply": (
+        b"<definitions>" + b"<process>" * 150 + b"</process>" * 150 + b"</definitions>",
+        "too_deep",
+    ),
+    "two thousand tasks": (
+        process("trial", *(script(f"t{n}", "x = 1") for n in range(2_000))).encode(),
+        "too_many_elements",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "rule"), HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_one_clear_finding_at_once(content: bytes, rule: str) -> None:
+    files = dict(library().files) | {TRIAL: content}
+    began = time.perf_counter()
+    found = check(Library(files))
+    assert time.perf_counter() - began < 2
+    assert [(each.where.partition("#")[0], each.rule) for each in found] == [(TRIAL, rule)]
+
+
+def test_the_deepest_diagram_that_is_read_is_also_proved() -> None:
+    inside = between_nodes("s", script("work", "answer = 2"), "e")
+    for n in range(44):
+        nested = f'<bpmn:subProcess id="q{n}" name="q">{inside}</bpmn:subProcess>'
+        inside = between_nodes(f"s{n}", nested, f"e{n}", ident=f"q{n}")
+    assert "too_deep" not in rules(check(between(node("subProcess", "a", inside))))

@@ -18,6 +18,8 @@ from engine.bpmn.sentences import diagram
 from engine.bpmn.triggers import Events, messages
 from engine.errors import Finding, Refused
 
+MOST_NODES = 1_000
+"""Flow nodes of one process: the gate's proofs take more than linear time."""
 _NO_DECISIONS: Mapping[str, bytes] = {}
 
 
@@ -56,11 +58,19 @@ def draft_process(
         problems.add("", "one_process")
     elif elements[0].get("isExecutable", "true") != "true":
         problems.add(elements[0].get("id", ""), "not_executable")
+    elif too_large(root):
+        problems.add(elements[0].get("id", ""), "too_many_elements", str(MOST_NODES))
+        return None, problems.findings
     if len(elements) != 1 or root.tag != tag("definitions"):
         return None, problems.findings
     _part_ids(root, problems)
     made = _Compiler(root, problems, decisions).process(elements[0], hashlib.sha256(xml).hexdigest(), file)
     return made, problems.findings
+
+
+def too_large(root: Any) -> bool:
+    """Does a file hold more flow nodes than are looked at?"""
+    return sum(local(each) in FLOW_NODES for each in root.iter()) > MOST_NODES
 
 
 def link(root: str, processes: Mapping[str, Process]) -> Definition:

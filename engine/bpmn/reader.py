@@ -24,12 +24,15 @@ from engine.errors import Refused
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 SPIFF = "http://spiffworkflow.org/bpmn/schema/1.0/core"
 SIZE_LIMIT = 5 * 1024 * 1024
+DEEPEST = 100
+"""Elements inside one another; far more than anybody draws, far less than would exhaust what walks them."""
 
 
 def read_xml(content: bytes, file: str = "") -> Any:
     """The root element of a file.
 
-    Raises: Refused (larger than 5 MB, not well-formed, any DOCTYPE). Nothing outside the file is ever read.
+    Raises: Refused (larger than 5 MB, not well-formed, any DOCTYPE, nested too deeply). Nothing outside the file is
+    ever read.
     """
     if len(content) > SIZE_LIMIT:
         raise Refused([diagram(file, "", "file_too_large")])
@@ -43,7 +46,18 @@ def read_xml(content: bytes, file: str = "") -> Any:
     documents = root.getroottree().docinfo
     if documents.doctype or documents.internalDTD is not None or documents.externalDTD is not None:
         raise Refused([diagram(file, "", "doctype")])
+    if _deeper(root):
+        raise Refused([diagram(file, "", "too_deep")])
     return root
+
+
+def _deeper(root: Any) -> bool:
+    depth = 0
+    for action, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if action == "start" else -1
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def tag(name: str) -> str:

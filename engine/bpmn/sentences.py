@@ -8,6 +8,18 @@ DIAGRAM: dict[str, tuple[str, str, str, str]] = {
     "file_too_large": ("文件超过 5 MB", "The file is larger than 5 MB", "拆分流程", "Split the process"),
     "not_xml": ("文件不是格式良好的 XML", "The file is not well-formed XML", "重新导出文件", "Export the file again"),
     "doctype": ("文件含有 DOCTYPE 声明", "The file declares a DOCTYPE", "删除该声明", "Remove the declaration"),
+    "too_deep": (
+        "元素嵌套过深",
+        "The elements are nested too deeply",
+        "把内层画成单独的流程",
+        "Draw the inner part as a process of its own",
+    ),
+    "too_many_elements": (
+        "元素过多，无法检查",
+        "There are too many elements to check",
+        "拆成几个流程",
+        "Split it into several processes",
+    ),
     "not_bpmn": (
         "根元素不是 BPMN definitions",
         "The root is not BPMN definitions",

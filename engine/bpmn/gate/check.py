@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine import documents, forms
-from engine.bpmn.compiler import AGAIN, draft_process
+from engine.bpmn.compiler import AGAIN, draft_process, too_large
 from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
 from engine.bpmn.gate.ignored import check_ignored
@@ -88,7 +88,7 @@ def _drawings(library: Library, found: list[Finding]) -> list[Drawing]:
             found += refused.findings
             continue
         process = root.find(tag("process"))
-        if process is not None:
+        if process is not None and not too_large(root):
             drawings.append(Drawing(file=file, root=root, process=process))
         else:
             found += draft_process(content, file)[1]

@@ -18,6 +18,8 @@ from engine.model import Library
 _QUESTION = re.compile(r"""\?(?=(?:[^'"]|['"][^'"]*['"])*$)""")
 """The library puts the input's value where a question mark stands outside quotes."""
 _INPUT = "dmninputexpr"
+MOST_PAIRS = 5_000
+"""Different pairs of cells of one table that are compared."""
 
 
 def decided(library: Library) -> dict[str, frozenset[str]]:
@@ -80,11 +82,20 @@ def _cell(file: str, ident: str, kind: str, text: str) -> Iterator[Finding]:
 
 
 def _overlaps(file: str, table: Any) -> Iterator[Finding]:
-    """Two rules of a UNIQUE table that the same input may match."""
+    """Two rules of a UNIQUE table that the same input may match. Beyond ``MOST_PAIRS`` the machine finds it instead."""
     rules = [child for child in table if local(child) == "rule"]
     cells = [[_text(entry) for entry in rule if local(entry) == "inputEntry"] for rule in rules]
+    known: dict[tuple[str, str], bool] = {}
     for one, two in combinations(range(len(rules)), 2):
-        if len(cells[one]) == len(cells[two]) and all(map(_both, cells[one], cells[two])):
+        pairs = list(zip(cells[one], cells[two], strict=False))
+        if len(known) > MOST_PAIRS:
+            return
+        for pair in pairs:
+            if pair not in known:
+                known[pair] = _both(*pair)
+            if not known[pair]:
+                break
+        if pairs and all(known.get(pair) for pair in pairs):
             yield finding(file, rules[two].get("id") or "", "overlap", rules[one].get("id") or "")
 
 
