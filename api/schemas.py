@@ -107,6 +107,23 @@ class ReturnIn(_Shape):
     reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)]
 
 
+class SuspendIn(ReasonIn):
+    """Why a case stands still, and the citation by which its deadlines do too."""
+
+    citation: Annotated[str, Field(max_length=500), AfterValidator(storable)] = ""
+
+
+_Path = Annotated[str, Field(max_length=500), AfterValidator(storable)]
+
+
+class MigrateIn(_Shape):
+    """How a case moves to the release in force: from paths of elements to paths, and inputs it lacks there."""
+
+    dry_run: bool = False
+    mapping: Annotated[dict[_Path, _Path], Field(max_length=500)] = Field(default_factory=dict)
+    variables: Answers = Field(default_factory=dict)
+
+
 class MessageIn(_Shape):
     """A message to whoever waits for this name and key; the sender's `id` makes it count once."""
 

@@ -158,7 +158,7 @@ class BusinessKeyTaken(Conflict):
 
 
 class CaseSuspended(Conflict):
-    """The case is suspended; nothing moves before it is resumed. Facts: at."""
+    """The case is suspended; nothing moves before it is resumed."""
 
     zh = "该办件已中止，恢复后方可办理"
 
@@ -167,6 +167,18 @@ class NotSuspended(Conflict):
     """The case is not suspended."""
 
     zh = "该办件没有中止"
+
+
+class ReleaseUnchanged(Conflict):
+    """The case follows the release in force already."""
+
+    zh = "该办件已是现行版本"
+
+
+class StillStuck(Conflict):
+    """It failed again, for the same reason or another; nothing of the attempt has been written."""
+
+    zh = "重试仍未成功，原因尚未消除"
 
 
 class NotBeforeUpgrade(Conflict):

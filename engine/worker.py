@@ -14,6 +14,7 @@ from engine import documents
 from engine.commands.cases import fire
 from engine.commands.office import Office
 from engine.commands.publishing import follow_calendar
+from engine.commands.stuck import FIRING_FAILED
 from engine.connectors import SmsGateway, Undeliverable
 from engine.errors import DatabaseBusy, Invalid, StaleRevision
 from engine.model import Event
@@ -25,7 +26,6 @@ LATER = timedelta(minutes=5)
 BATCH = 20
 IDLE_SECONDS = 0.5
 LONGEST_VERB = 120.0
-FIRING_FAILED = "firing_failed"
 UNFORESEEN = "unforeseen"
 
 log = logging.getLogger(__name__)

@@ -198,10 +198,10 @@ def test_a_case_that_breaks_the_worker_is_seen_and_passed_over(town: Town, monke
     poisoned, sound = waiting("one"), waiting("two")
     fire = bpmn.fire
 
-    def broken(definition, *given):
+    def broken(definition, *given, **named):
         if definition.root == "one":
             raise KeyError("a name nobody may read in a log")
-        return fire(definition, *given)
+        return fire(definition, *given, **named)
 
     monkeypatch.setattr(bpmn, "fire", broken)
     town.advance(hours=2)

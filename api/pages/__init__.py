@@ -7,13 +7,26 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from api import identity
-from api.pages import audit, back, cases, definitions, doors, handing, publishing, tasks, work
+from api.pages import (
+    audit,
+    back,
+    cases,
+    definitions,
+    doors,
+    handing,
+    moving,
+    operating,
+    publishing,
+    standing,
+    tasks,
+    work,
+)
 from api.pages.screen import go, show
 from api.problems import Problem
 from engine.errors import SanweiError
 
 router = APIRouter()
-for _part in (doors, work, back, handing, tasks, cases, audit, definitions, publishing):
+for _part in (doors, work, back, handing, tasks, cases, standing, moving, operating, audit, definitions, publishing):
     router.include_router(_part.router)
 
 

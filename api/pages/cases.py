@@ -20,13 +20,14 @@ router = APIRouter(include_in_schema=False)
 # A screenful and more; 977 rows of buttons help nobody.
 MOST_ITEMS = 60
 LONGEST_REASON = 500
+SAID = {"withdrawn", "comment", "returned", "suspended", "resumed"}
 
 
 @router.get("/cases")
 def cases(request: Request, q: str = "", status: str = "", after: str = "") -> Response:
     """Cases this clerk may see, newest first."""
     asker = identity.asker(request)
-    status = status if status in {"active", "ended"} else ""
+    status = status if status in {"active", "suspended", "ended"} else ""
     page = c.cases(
         identity.office(request), asker.actor, text=q.strip()[:100] or None, status=status or None, after=after or None
     )
@@ -52,7 +53,8 @@ def _case(request: Request, case_id: UUID, *, process: str = "", said: str = "")
         case=view,
         open_tasks=open_tasks,
         comments=c.comments(identity.office(request), asker.actor, case_id),
-        said=words(language(request))(f"said.{said}") if said in {"withdrawn", "comment", "returned"} else "",
+        explained=lambda code: c.explained(code)[language(request) == "en"],
+        said=words(language(request))(f"said.{said}") if said in SAID else "",
         **surroundings(request, asker, view, view.variables, chosen=process, leading=leading),
     )
 

@@ -89,7 +89,7 @@ def next_one(request: Request, form: Annotated[Posted, Depends(posted)]) -> Resp
     asker = identity.asker(request, form.get("_csrf"))
     process = form.get("_process")
     for item in _page(request, asker, "posts", process, "").items:
-        if item.claimed_by is not None:
+        if item.claimed_by is not None or item.suspended:
             continue
         try:
             c.claim_task(identity.office(request), asker.actor, item.id)

@@ -40,3 +40,10 @@ def retry(request: Request, incident_id: UUID) -> Response:
     """Try again where it failed."""
     actor, once = identity.asker(request).actor, identity.once(request)
     return Answer(c.retry_incident(identity.office(request), actor, incident_id, once=once))
+
+
+@router.get("/incidents/{incident_id}/diagram", response_class=Response)
+def diagram(request: Request, incident_id: UUID) -> Response:
+    """BPMN XML of the process in which it is stuck."""
+    xml = c.stuck_diagram(identity.office(request), identity.asker(request).actor, incident_id)
+    return Response(xml, media_type="application/xml")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import identity
 from api.rest.description import Cursor, Filter, Limit, Moment
-from api.schemas import Answer, ReasonIn, plain
+from api.schemas import Answer, MigrateIn, ReasonIn, SuspendIn, plain
 from engine import commands as c
 
 router = APIRouter(prefix="/api", tags=["process instances"])
@@ -100,3 +100,35 @@ def withdraw(request: Request, case_id: UUID, why: ReasonIn) -> Response:
     """The applicant takes the application back; refused where the process does not wait for it (any more)."""
     actor, once = identity.asker(request).actor, identity.once(request)
     return Answer(c.withdraw_case(identity.office(request), actor, case_id, why.reason, once=once))
+
+
+@router.post("/process-instances/{case_id}/suspend")
+def suspend(request: Request, case_id: UUID, why: SuspendIn) -> Response:
+    """Nothing moves until the case is resumed; deadlines stand still only by a citation that lets them."""
+    actor, once = identity.asker(request).actor, identity.once(request)
+    office = identity.office(request)
+    return Answer(c.suspend_case(office, actor, case_id, why.reason, citation=why.citation, once=once))
+
+
+@router.post("/process-instances/{case_id}/resume")
+def resume(request: Request, case_id: UUID) -> Response:
+    """The case goes on; what fell due meanwhile happens now."""
+    actor, once = identity.asker(request).actor, identity.once(request)
+    return Answer(c.resume_case(identity.office(request), actor, case_id, once=once))
+
+
+@router.post("/process-instances/{case_id}/migrate")
+def migrate(request: Request, case_id: UUID, given: MigrateIn) -> Response:
+    """Move the case to the release that a start would take now; `dry_run` answers the plan and writes nothing."""
+    office, actor = identity.office(request), identity.asker(request).actor
+    if given.dry_run:
+        return Answer(c.plan_migration(office, actor, case_id, given.mapping, given.variables))
+    once = identity.once(request)
+    return Answer(c.migrate_case(office, actor, case_id, given.mapping, variables=given.variables, once=once))
+
+
+@router.get("/process-instances/{case_id}/migrate/diagram", response_class=Response)
+def target(request: Request, case_id: UUID, process_key: Filter = None) -> Response:
+    """BPMN XML of the release in force, for who may move the case to it."""
+    xml = c.next_diagram(identity.office(request), identity.asker(request).actor, case_id, process_key=process_key)
+    return Response(xml, media_type="application/xml")

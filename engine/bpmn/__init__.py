@@ -2,11 +2,12 @@
 
 from engine.bpmn.compiler import compile_process, link
 from engine.bpmn.definition import Definition, Flow, Lane, Loop, Node, Operation, Process, Scope, Trigger
+from engine.bpmn.moving import Line, Plan, migrate, plan
 from engine.bpmn.reader import read_xml
 from engine.bpmn.restoring import restore
 from engine.bpmn.returning import returnable, send_back, undone
 from engine.bpmn.runtime import BUDGET, complete, deliver, fire, read, resume, start
-from engine.bpmn.sentences import describe
+from engine.bpmn.sentences import describe, sentence
 from engine.bpmn.state import FORMAT, NEWEST_WITH, SEMANTICS, semantics_of
 from engine.bpmn.steps import Act, Entry, Incident, Sent, Step, Wait, Work, next_due
 
@@ -21,9 +22,11 @@ __all__ = [
     "Flow",
     "Incident",
     "Lane",
+    "Line",
     "Loop",
     "Node",
     "Operation",
+    "Plan",
     "Process",
     "Scope",
     "Sent",
@@ -37,7 +40,9 @@ __all__ = [
     "describe",
     "fire",
     "link",
+    "migrate",
     "next_due",
+    "plan",
     "read",
     "read_xml",
     "restore",
@@ -45,6 +50,7 @@ __all__ = [
     "returnable",
     "semantics_of",
     "send_back",
+    "sentence",
     "start",
     "undone",
 ]

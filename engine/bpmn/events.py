@@ -21,11 +21,20 @@ SCOPED = ("error", "escalation", "compensate", "cancel")
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """An event that has happened: the catching node, which of its definitions, and what came with it."""
+    """An event that has happened: the catching node, which of its definitions, and what came with it.
+
+    ``late`` is the moment it was due, where the case stood still then.
+    """
 
     node: Node
     trigger: Trigger
     payload: Any
+    late: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What history says of it."""
+        name = self.trigger.deadline if self.trigger.kind == "timer" else self.trigger.key
+        return {"kind": self.trigger.kind, "name": name, **({"due": self.late} if self.late else {})}
 
 
 # -- subscribing
@@ -65,23 +74,29 @@ def handler_start(m: Machine, drawn: Scope, name: str) -> Node:
 
 def _subscribe(m: Machine, node: Node, scope: int, token: Token | None) -> None:
     for index, trigger in enumerate(node.triggers):
-        if trigger.kind in SCOPED:
-            continue
-        sub = Sub(0, trigger.kind, None if trigger.kind == "timer" else trigger.key, node.id, index)
-        if trigger.kind == "timer":
-            _set_timer(m, sub, trigger, scope)
-        if trigger.kind == "message":
-            sub.key = correlation(m, scope, trigger)
-        sub.id = m.state.next()
-        if token is not None:
-            sub.token = token.id
-            token.subs.append(sub.id)
-        else:
-            sub.scope = scope
-            m.state.scopes[scope].subs.append(sub.id)
-        m.state.subs[sub.id] = sub
-        if trigger.kind == "conditional":
-            m.changed = True
+        if trigger.kind not in SCOPED:
+            subscribe(m, node, index, scope, token)
+
+
+def subscribe(m: Machine, node: Node, index: int, scope: int, token: Token | None) -> Sub:
+    """Wait for one trigger of a node from now on, on behalf of a token or of the scope. Raises: Fault."""
+    trigger = node.triggers[index]
+    sub = Sub(0, trigger.kind, None if trigger.kind == "timer" else trigger.key, node.id, index)
+    if trigger.kind == "timer":
+        _set_timer(m, sub, trigger, scope)
+    if trigger.kind == "message":
+        sub.key = correlation(m, scope, trigger)
+    sub.id = m.state.next()
+    if token is not None:
+        sub.token = token.id
+        token.subs.append(sub.id)
+    else:
+        sub.scope = scope
+        m.state.scopes[scope].subs.append(sub.id)
+    m.state.subs[sub.id] = sub
+    if trigger.kind == "conditional":
+        m.changed = True
+    return sub
 
 
 def _set_timer(m: Machine, sub: Sub, trigger: Trigger, scope: int) -> None:
@@ -154,11 +169,11 @@ def rearm(m: Machine, sub: Sub) -> None:
 
 
 # -- being met
-def fire(m: Machine, sub: Sub, payload: Any) -> None:
+def fire(m: Machine, sub: Sub, payload: Any, late: str | None = None) -> None:
     """What a subscription was waiting for has happened."""
     node = node_of(m, sub)
     trigger = node.triggers[sub.trigger]
-    met, over = Met(node, trigger, payload), not _goes_on(m, sub, node, trigger)
+    met, over = Met(node, trigger, payload, late), not _goes_on(m, sub, node, trigger)
     if sub.token is None:
         scope = m.state.scopes[sub.scope or 0]
         if over and sub.kind == "timer":
@@ -173,9 +188,8 @@ def fire(m: Machine, sub: Sub, payload: Any) -> None:
 
 
 def _fire_in_flow(m: Machine, sub: Sub, token: Token, met: Met, over: bool) -> None:
-    node, trigger = met.node, met.trigger
+    node, caught = met.node, met.told()
     store(m, token.scope, met, token.id)
-    caught = {"kind": trigger.kind, "name": _name(trigger)}
     if token.node == node.id and sub.kind == "timer" and not over:  # a cycle in the flow: one token for each firing
         m.note("event.caught", token, detail=caught)
         try:
@@ -213,10 +227,6 @@ def _goes_on(m: Machine, sub: Sub, node: Node, trigger: Trigger) -> bool:
     return True
 
 
-def _name(trigger: Trigger) -> str | None:
-    return trigger.deadline if trigger.kind == "timer" else trigger.key
-
-
 def store(m: Machine, scope: int, met: Met, token: int | None) -> None:
     """A payload lands in the one variable the event names, or nowhere. Raises: Unstorable."""
     if met.trigger.variable:
@@ -234,7 +244,7 @@ def fire_boundary(m: Machine, token: Token, met: Met) -> None:
 def _started(m: Machine, met: Met, scope: int) -> Token:
     """A token at an event that has just happened; its turn begins with the choice of flows."""
     token = begin_at(m, scope, met.node)
-    m.note("event.caught", token, detail={"kind": met.trigger.kind, "name": _name(met.trigger)})
+    m.note("event.caught", token, detail=met.told())
     return token
 
 

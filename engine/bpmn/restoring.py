@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.bpmn.definition import Definition
 from engine.bpmn.machine import Machine
-from engine.bpmn.runtime import _load, _step
+from engine.bpmn.runtime import load, step_of
 from engine.bpmn.sentences import rejected
 from engine.bpmn.state import Token, decode
 from engine.bpmn.steps import Entry, Step
@@ -24,7 +24,7 @@ def restore(definition: Definition, state: bytes, now: datetime, before: bytes) 
 
     Raises: InputRejected (``before`` is of another definition or case, or is no earlier state). CaseEnded.
     """
-    machine = _load(definition, state, now)
+    machine = load(definition, state, now)
     earlier = decode(before)
     if earlier.definition != definition.digest:
         raise rejected("other_definition")
@@ -41,7 +41,7 @@ def restore(definition: Definition, state: bytes, now: datetime, before: bytes) 
         if place not in here:
             detail = {} if token.instance is None else {"instance": token.instance}
             back.note("element.entered", token, flow=token.flow, detail=detail)
-    return _step(back)
+    return step_of(back)
 
 
 def _standing(m: Machine) -> dict[tuple[int, str], Token]:

@@ -21,7 +21,7 @@ from engine.bpmn import activities, events
 from engine.bpmn.behind import Behind, behind, entrance, goes_back, inside, is_join
 from engine.bpmn.definition import Definition, Node, Scope
 from engine.bpmn.machine import Machine
-from engine.bpmn.runtime import BUDGET, _input_step, _load, _taken_in
+from engine.bpmn.runtime import BUDGET, _input_step, _taken_in, load
 from engine.bpmn.sentences import rejected
 from engine.bpmn.state import ScopeState, Token, decode
 from engine.bpmn.steps import Step
@@ -77,7 +77,7 @@ def send_back(
         InputRejected: not an open user task, not a target of it now, a boundary event that cannot be armed, more than
             one call may take. CaseEnded. Nothing has happened then.
     """
-    machine = _load(definition, state, now)
+    machine = load(definition, state, now)
     item = machine.state.tokens.get(token)
     if item is None or item.state != "waiting" or machine.node(item).kind != "userTask":
         raise rejected("not_open")

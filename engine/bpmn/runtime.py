@@ -85,7 +85,7 @@ def complete(
         InputRejected: not an open work item, an answer missing or not storable, a script or condition behind it fails,
             more than one call may take. CaseEnded. Nothing has happened then.
     """
-    machine = _load(definition, state, now)
+    machine = load(definition, state, now)
     item = machine.state.tokens.get(token)
     if item is None or item.state != "waiting" or machine.node(item).kind not in WORK:
         raise rejected("not_open")
@@ -121,7 +121,7 @@ def deliver(
         InputRejected: nothing of that number waits, payload not storable, a condition behind it fails, more than one
             call may take. CaseEnded. Nothing has happened then.
     """
-    machine = _load(definition, state, now)
+    machine = load(definition, state, now)
     sub = machine.state.subs.get(wait)
     if sub is None or sub.kind not in ("message", "signal"):
         raise rejected("nothing_waits")
@@ -131,18 +131,26 @@ def deliver(
 
 
 def fire(
-    definition: Definition, state: bytes, now: datetime, moments: Mapping[str, datetime], *, budget: int = BUDGET
+    definition: Definition,
+    state: bytes,
+    now: datetime,
+    moments: Mapping[str, datetime],
+    *,
+    since: datetime | None = None,
+    budget: int = BUDGET,
 ) -> Step:
     """Fire every timer due by ``now``, earliest first, each with its own due moment as now, running to rest after each.
 
     ``moments`` gives the moments of running deadlines by kind; a timer written ``deadline('kind')`` has no other. A
-    timer whose consequences need more than one call may take does not fire: it has an incident.
+    timer whose consequences need more than one call may take does not fire: it has an incident. ``since``: the case
+    stood still until then, so that nothing happens before it; what was due earlier says when (``detail`` {"due"}).
 
     Raises: InputRejected (unknown state, other definition), CaseEnded.
     """
-    machine = _load(definition, state, now)
+    machine = load(definition, state, now)
     stamps = {kind: stamp(moment) for kind, moment in moments.items()}
-    latest = machine.now = datetime.fromisoformat(machine.state.at)
+    before = datetime.fromisoformat(machine.state.at)
+    latest = machine.now = max(before, since or before)
     total = budget  # what all timers may take together before the caller has to ask again
     while total > 0 and not machine.live() and machine.state.outcome is None:
         found = events.due(machine, now, stamps)
@@ -153,7 +161,8 @@ def fire(
         latest = machine.now = max(latest, datetime.fromisoformat(found[0]).astimezone(now.tzinfo))
         machine.state.spent = 0
         try:
-            events.fire(machine, found[1], None)
+            late = found[0] if since is not None and found[0] < stamp(since) else None
+            events.fire(machine, found[1], None, late)
             total -= budget - machine.run(budget)
             if weight(machine.state) > BYTES:
                 raise Exhausted("too_much_data")
@@ -161,7 +170,7 @@ def fire(
             machine = _undone(machine, kept)
             code = error.code if isinstance(error, Exhausted) else "value_not_storable"
             events.fail(machine, machine.state.subs[found[1].id], code)
-    return _step(machine)
+    return step_of(machine)
 
 
 def _undone(machine: Machine, kept: tuple[bytes, int, int, int]) -> Machine:
@@ -181,7 +190,7 @@ def resume(
 
     Raises: InputRejected (no such incident; unknown state), CaseEnded.
     """
-    machine = _load(definition, state, now)
+    machine = load(definition, state, now)
     if retry is not None:
         machine.state.spent = 0
         _retry(machine, retry)
@@ -189,11 +198,11 @@ def resume(
         machine.now = datetime.fromisoformat(machine.state.at)
     try:
         machine.run(budget)
-        return _step(machine)
+        return step_of(machine)
     except Exhausted as error:
-        machine = _load(definition, state, now)
+        machine = load(definition, state, now)
         _block(machine, retry, error.code)
-        return _step(machine)
+        return step_of(machine)
 
 
 def _retry(machine: Machine, number: int) -> None:
@@ -234,7 +243,8 @@ def read(definition: Definition, state: bytes, token: int | None = None) -> dict
 
 
 # -- around every call
-def _load(definition: Definition, state: bytes, now: datetime) -> Machine:
+def load(definition: Definition, state: bytes, now: datetime) -> Machine:
+    """A machine over a stored state. Raises: InputRejected (unknown state, other definition), CaseEnded."""
     loaded = decode(state)
     if loaded.definition != definition.digest:
         raise rejected("other_definition")
@@ -258,7 +268,7 @@ def _taken_in(machine: Machine, work: Callable[[], None], where: str) -> None:
 def _input_step(machine: Machine, budget: int, where: str) -> Step:
     try:
         machine.run(budget)
-        return _step(machine)
+        return step_of(machine)
     except Exhausted as error:
         raise rejected(error.code, where) from error
 
@@ -272,7 +282,8 @@ def _written(machine: Machine) -> tuple[bytes, int]:
     return content, form
 
 
-def _step(machine: Machine) -> Step:
+def step_of(machine: Machine) -> Step:
+    """What a call hands back once the machine has come to rest. Raises: Exhausted."""
     state = machine.state
     state.at = stamp(machine.now)
     more = state.outcome is None and machine.live()

@@ -173,6 +173,29 @@ INPUT: dict[str, tuple[str, str]] = {
     "answers_not_plain": ("提交内容须为字段和值", "Answers must be names and values"),
 }
 
+MOVING: dict[str, tuple[str, str]] = {
+    "mapping_source": ("对应表中的来源在原版本中不存在", "The mapping names something the old release does not have"),
+    "mapping_target": ("对应表中的目标在新版本中不存在", "The mapping names something the new release does not have"),
+    "other_process": ("新版本不是同一流程", "The new release is of another process"),
+    "gone": ("新版本中没有这个环节，须指定对应环节", "The new release has no such element; map it to another"),
+    "inside": ("所在的活动无法迁移", "The activity around it cannot move"),
+    "other_scope": ("只能对应到同一层的环节", "It can be mapped to an element of its own scope only"),
+    "other_kind": ("新版本中是另一种环节", "It is another kind of element in the new release"),
+    "other_loop": (
+        "已开始的重复方式与新版本不同",
+        "What has begun to repeat repeats in another way in the new release",
+    ),
+    "flow_gone": (
+        "等候汇合的分支在新版本中不再汇入此处",
+        "The flow on which it waits does not lead to this join any more",
+    ),
+    "join_starved": ("汇合处将永远等不到其中一个分支", "The join would wait for ever on one of its flows"),
+    "undo_gone": ("已完成的活动在新版本中无法撤销", "What was completed could not be undone in the new release"),
+    "not_lacking": ("办件不缺这个输入", "The case does not lack such an input"),
+    "nothing_to_wait_for": ("在新版本中没有可等候的事件", "There would be nothing to wait for in the new release"),
+    "deadlock": ("办件将停在原地，无法继续", "Nothing could ever move the case"),
+}
+
 INCIDENT: dict[str, tuple[str, str]] = {
     "value_not_storable": ("含有无法保存的值", "A value cannot be stored"),
     "input_missing": ("被调用流程声明的输入没有值", "A declared input has no value"),
@@ -194,6 +217,15 @@ INCIDENT: dict[str, tuple[str, str]] = {
     "decision_overlap": ("决策表有多行同时命中", "More than one rule of a UNIQUE table matches"),
     "budget_exhausted": ("一次办理的步骤超过上限，流程可能有死循环", "More steps than one call may take"),
     "too_much_data": ("办件数据超过 64 kB", "The case's variables are larger than 64 kB"),
+    "division_by_zero": ("表达式除以零", "An expression divides by zero"),
+    "too_large": ("表达式的结果过大", "The result of an expression is too large"),
+    "too_deep": ("表达式或者数据嵌套过深", "An expression or its data are nested too deeply"),
+    "too_many_steps": ("表达式的计算步骤过多", "An expression takes too many steps"),
+    "not_finite": ("表达式的结果不是有限的数", "The result of an expression is no finite number"),
+    "unknown_function": ("表达式用到没有的函数", "An expression calls a function that does not exist"),
+    "too_long": ("表达式过长", "An expression is too long"),
+    "syntax": ("表达式写法有误", "An expression cannot be read"),
+    "no_connector": ("没有可用的外部连接", "There is no such connector"),
     "too_many_tokens": ("办件同时进行的分支过多", "Too many tokens at once"),
 }
 
@@ -207,7 +239,12 @@ def diagram(file: str, element: str, rule: str, note: str = "") -> Finding:
 
 def describe(code: str) -> tuple[str, str]:
     """The sentences of an incident's code: Chinese, English."""
-    return INCIDENT.get(code) or INPUT.get(code) or INCIDENT["expression_failed"]
+    return sentence(code) or INCIDENT["expression_failed"]
+
+
+def sentence(code: str) -> tuple[str, str] | None:
+    """As ``describe``, None for a code that the machine never gives."""
+    return INCIDENT.get(code) or INPUT.get(code) or MOVING.get(code)
 
 
 def rejected(code: str, where: str = "") -> InputRejected:

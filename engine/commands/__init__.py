@@ -4,12 +4,12 @@ from engine.commands.cases import (
     deliver_message,
     fire_due,
     recompute_deadlines,
-    retry_incident,
     start_case,
     withdraw_case,
 )
 from engine.commands.catalogue import DefinitionRow, TaskForm, process_definitions, process_xml, task_forms
 from engine.commands.handing import candidates, delegate_task, resolve_task, transfer_task
+from engine.commands.moving import Migration, PlannedLine, migrate_case, next_diagram, plan_migration
 from engine.commands.office import Office
 from engine.commands.packages import Written, export_case, export_cases, write_package
 from engine.commands.people import (
@@ -29,6 +29,8 @@ from engine.commands.replay import CaseReplay, Replayed, Verdict, replay_case, r
 from engine.commands.returning import Returned, ReturnTarget, return_task
 from engine.commands.shelf import Shelf
 from engine.commands.signing import ChainSigning, Signing
+from engine.commands.stuck import Stuck, explained, incidents, retry_incident, stuck_diagram
+from engine.commands.suspending import Suspension, resume_case, suspend_case
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
 from engine.commands.unpacking import Package, read_package
 from engine.commands.views import (
@@ -41,7 +43,6 @@ from engine.commands.views import (
     diagram,
     document,
     history,
-    incidents,
     now,
     positions,
     register,
@@ -57,14 +58,18 @@ __all__ = [
     "Comment",
     "DeadlineView",
     "DefinitionRow",
+    "Migration",
     "Office",
     "Package",
+    "PlannedLine",
     "Replayed",
     "ReturnTarget",
     "Returned",
     "Session",
     "Shelf",
     "Signing",
+    "Stuck",
+    "Suspension",
     "TaskForm",
     "TaskView",
     "Verdict",
@@ -86,6 +91,7 @@ __all__ = [
     "deliver_message",
     "diagram",
     "document",
+    "explained",
     "export_case",
     "export_cases",
     "fire_due",
@@ -94,7 +100,10 @@ __all__ = [
     "log_in",
     "log_out",
     "may_publish",
+    "migrate_case",
+    "next_diagram",
     "now",
+    "plan_migration",
     "positions",
     "process_definitions",
     "process_xml",
@@ -112,11 +121,14 @@ __all__ = [
     "replay_one",
     "replay_store",
     "resolve_task",
+    "resume_case",
     "retry_incident",
     "return_task",
     "same_csrf",
     "save_draft",
     "start_case",
+    "stuck_diagram",
+    "suspend_case",
     "task_forms",
     "task_view",
     "transfer_task",

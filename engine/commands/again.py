@@ -11,18 +11,30 @@ from engine.bpmn import Definition, Step
 from engine.store import HistoryRow
 
 Again = Callable[[Definition, bytes, HistoryRow], Step]
+DefinitionOf = Callable[[str], Definition]
+MIGRATED = "case.migrated"
 
 
-def again(definition: Definition, state: bytes, row: HistoryRow, before: bytes = b"") -> Step | None:
+def again(
+    definition: Definition,
+    state: bytes,
+    row: HistoryRow,
+    before: bytes = b"",
+    *,
+    definition_of: DefinitionOf | None = None,
+) -> Step | None:
     """The step that the recorded input ``row`` led to, from the state before it; None: it does not move the machine.
 
     ``definition`` is the release the row names. ``row`` needs its values: an erased input cannot be executed again.
     ``before`` is the state before the last input that moved the machine: a recall undoes that one, so whoever executes
-    a case again needs to hold these two states and no others.
+    a case again needs to hold these two states and no others. ``definition_of`` gives the definition of any release:
+    a migration names the one it leads to and leaves another.
     """
     if row.kind == RECALLED:
         return bpmn.restore(definition, state, _at(row), before)
-    return INPUTS[row.kind](definition, state, row) if moves(row) else None
+    if row.kind == MIGRATED and definition_of is not None:
+        return _migrate(definition_of(row.detail["from"]), definition, state, row)
+    return INPUTS[row.kind](definition, state, row) if row.kind in INPUTS and moves(row) else None
 
 
 def moves(row: HistoryRow) -> bool:
@@ -53,7 +65,8 @@ def _deliver(definition: Definition, state: bytes, row: HistoryRow) -> Step:
 
 def _fire(definition: Definition, state: bytes, row: HistoryRow) -> Step:
     moments = {kind: datetime.fromisoformat(text) for kind, text in row.detail["moments"].items()}
-    return bpmn.fire(definition, state, _at(row), moments)
+    since = row.detail.get("since")
+    return bpmn.fire(definition, state, _at(row), moments, since=datetime.fromisoformat(since) if since else None)
 
 
 def _retry(definition: Definition, state: bytes, row: HistoryRow) -> Step:
@@ -62,6 +75,11 @@ def _retry(definition: Definition, state: bytes, row: HistoryRow) -> Step:
 
 def _return(definition: Definition, state: bytes, row: HistoryRow) -> Step:
     return bpmn.send_back(definition, state, _at(row), row.token or 0, row.detail["target"])
+
+
+def _migrate(old: Definition, new: Definition, state: bytes, row: HistoryRow) -> Step:
+    given = _values(row).get("variables", {})
+    return bpmn.migrate(old, new, state, _at(row), row.detail["mapping"], values=given)
 
 
 RECALLED = "task.recalled"
@@ -74,5 +92,5 @@ INPUTS: dict[str, Again] = {
     "task.returned": _return,
 }
 """Every kind of input that moves the machine on."""
-MOVES = frozenset({*INPUTS, RECALLED})
+MOVES = frozenset({*INPUTS, RECALLED, MIGRATED})
 """Every kind of input that may move the machine, on or back."""

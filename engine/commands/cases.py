@@ -1,4 +1,4 @@
-"""Verbs on a case: start, withdraw, give a message, fire what is due, retry what is stuck."""
+"""Verbs on a case: start, withdraw, give a message, fire what is due."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from engine.calendar import SHANGHAI, Calendar
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain, outcome_of, outcome_to_plain
-from engine.errors import CaseEnded, Finding, Forbidden, Invalid, NotFound, NothingWaits, Refused
+from engine.errors import CaseEnded, CaseSuspended, Finding, Forbidden, Invalid, NotFound, NothingWaits, Refused
 from engine.model import ActedAs, Actor, CaseStatus, Once, Outcome, Release
-from engine.store import Case, CasePage, Incident, Series, Transaction, WaitRow, new_id, queries
+from engine.store import Case, CasePage, Series, Transaction, WaitRow, new_id, queries
 from engine.store.points import reached
 
 WITHDRAWAL = "withdrawal"
@@ -162,15 +162,23 @@ def settled(office: Office, lock: Callable[[Transaction], Case]) -> Iterator[tup
     while True:
         with office.store.transaction() as tx:
             case = lock(tx)
-            if case.status is not CaseStatus.ACTIVE or case.wake_at is None or case.wake_at > tx.now():
+            if case.status is CaseStatus.ENDED or case.wake_at is None or case.wake_at > tx.now():
                 reached("after_lock")
                 yield tx, case
                 return
             fire(office, tx, case)
 
 
-def opened(office: Office, tx: Transaction, case: Case, actor: ActedAs | None) -> tuple[Release, Definition, Record]:
-    """The case's own release, and an empty record of what this command will do to it."""
+def opened(
+    office: Office, tx: Transaction, case: Case, actor: ActedAs | None, *, suspended: bool = False
+) -> tuple[Release, Definition, Record]:
+    """The case's own release, and an empty record of what this command will do to it.
+
+    Raises:
+        CaseSuspended: nothing moves while the case stands still, but for the verbs that say so (``suspended``).
+    """
+    if not suspended:
+        check_moving(case)
     release, definition = office.release_of(case.release)
     record = Record(office=office, case=case, release=release, definition=definition, actor=actor, now=tx.now())
     return release, definition, record
@@ -182,27 +190,50 @@ def fire(office: Office, tx: Transaction, case: Case) -> None:
     Moment by moment, as if somebody had always come by in time: what happens at one may begin, meet or end what would
     be due at the next. Very many moments take several commands; ``wake_at`` then says that there is more.
     """
-    _, _, record = opened(office, tx, case, None)
-    until, state = record.now, case.state
+    _, _, record = opened(office, tx, case, None, suspended=True)
+    if case.status is CaseStatus.SUSPENDED:
+        judged(record)
+    else:
+        until_now(record, case.state)
+    tx.save(case, record.changes())
+
+
+def until_now(record: Record, state: bytes | None, since: datetime | None = None) -> None:
+    """Everything due by the command's moment happens in its order; nothing before ``since``, a standstill's end."""
+    until = record.now
     for _ in range(MOMENTS):
         moment = record.wake_at()
         if state is None or moment is None or moment > until:
             break
-        state = at_moment(record, state, moment)
-    tx.save(case, record.changes())
+        state = at_moment(record, state, moment, since)
 
 
-def at_moment(record: Record, state: bytes, moment: datetime) -> bytes:
+def at_moment(record: Record, state: bytes, moment: datetime, since: datetime | None = None) -> bytes:
     """What is due at one moment happens: deadlines run out, timers fire; the state after it."""
     # A moment reckoned by the calendar comes in local time; history writes all its moments in one way.
-    record.now = moment = moment.astimezone(UTC)
+    moment = moment.astimezone(UTC)
+    record.now = max(moment, since or moment)
     moments = record.clocks.moments()
-    record.input("timer.fired", detail={"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}})
+    told: dict[str, Any] = {"moments": {kind: at.isoformat() for kind, at in sorted(moments.items())}}
+    record.input("timer.fired", detail=told | ({"since": since.isoformat()} if since else {}))
     for kind, detail in record.clocks.breach(moment):
         record.derived(kind, detail=detail, occurred_at=moment)
-    step = bpmn.fire(record.definition, state, moment, moments)
+    step = bpmn.fire(record.definition, state, record.now, moments, since=since)
     record.take(step)
     return step.state
+
+
+def judged(record: Record) -> None:
+    """Deadlines run out in a suspended case too: the law's time does not stand still with the work."""
+    record.input("deadlines.judged")
+    for kind, detail in record.clocks.breach(record.now):
+        record.derived(kind, detail=detail, occurred_at=datetime.fromisoformat(detail["due_at"]))
+
+
+def check_moving(case: Case) -> None:
+    """Raises CaseSuspended while the case stands still."""
+    if case.status is CaseStatus.SUSPENDED:
+        raise CaseSuspended()
 
 
 def fire_due(office: Office, case_id: UUID) -> None:
@@ -283,13 +314,13 @@ def deliver_message(
                 told = {"message": name, "id": message_id}
                 return _deliver(office, tx, case, actor=actor, wait=waiting[0], payload=payload, once=once, detail=told)
         except (NothingWaits, NotFound) as error:
-            if (before := _answered(office, actor, once)) is not None:
+            if (before := answered(office, actor, once)) is not None:
                 return before
             # Keys can be guessed: to who may not see the case, nobody waits.
             raise NothingWaits(message=name) from error
 
 
-def _answered(office: Office, actor: Actor, once: Once | None) -> Outcome | None:
+def answered(office: Office, actor: Actor, once: Once | None) -> Outcome | None:
     """The answer given before under this key, asked for without the case: what had waited for it is gone by now.
 
     Raises:
@@ -314,12 +345,13 @@ def _deliver(
     once: Once | None,
     detail: dict[str, Any],
 ) -> Outcome:
-    _, definition, record = opened(office, tx, case, None)
+    _, definition, record = opened(office, tx, case, None, suspended=True)
     if not may_act(actor, definition, case):
         queries.case_page(tx, actor, case.id)  # who may not see a case does not learn that it exists
         raise Forbidden(process=case.process_key)
     if case.status is CaseStatus.ENDED or case.state is None:
         raise CaseEnded(outcome=case.outcome)
+    check_moving(case)
     if wait is None:
         raise NothingWaits()
     record.actor = acted_as(actor)
@@ -327,49 +359,6 @@ def _deliver(
         "message.delivered", element=wait.element, detail={**detail, "wait": wait.number}, values={"payload": payload}
     )
     record.take(bpmn.deliver(definition, case.state, record.now, wait.number, payload))
-    return saved(tx, case, record, actor, once)
-
-
-def retry_incident(office: Office, actor: Actor, incident_id: UUID, *, once: Once | None = None) -> Outcome:
-    """Try a stuck element again, from where it failed.
-
-    Raises:
-        NotFound: no such open incident of a case the actor may see.
-        Forbidden: only a system administrator of the case's scope may.
-    """
-    with attempt(office, actor, "retry", {"incident": str(incident_id)}) as made:
-        found: list[Incident] = []
-
-        def lock(tx: Transaction) -> Case:
-            case, incident = tx.lock_incident(incident_id)
-            found[:] = [incident]
-            return case
-
-        try:
-            with settled(office, lock) as (tx, case):
-                made.case = case.id
-                if once and (answer := tx.recall(actor, once)) is not None:
-                    return outcome_from_plain(answer)
-                return _retry(office, tx, case, found[0], actor=actor, once=once)
-        except NotFound:
-            if (before := _answered(office, actor, once)) is not None:
-                return before
-            raise
-
-
-def _retry(
-    office: Office, tx: Transaction, case: Case, incident: Incident, *, actor: Actor, once: Once | None
-) -> Outcome:
-    if actor.holding("system_admin", case.scope) is None:
-        queries.case_page(tx, actor, case.id)
-        raise Forbidden(role="system_admin")
-    _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
-    tried = {"code": incident.code, **({"job": str(incident.job)} if incident.job else {})}
-    record.input("incident.retried", element=incident.element, token=incident.token, detail=tried)
-    if incident.job is not None:
-        tx.retry_job(incident)
-    elif case.state is not None:
-        record.take(bpmn.resume(definition, case.state, record.now, retry=incident.token))
     return saved(tx, case, record, actor, once)
 
 
@@ -382,7 +371,7 @@ def recompute_deadlines(office: Office, case_id: UUID) -> None:
     with settled(office, lambda tx: tx.lock_case(case_id)) as (tx, case):
         if case.status is CaseStatus.ENDED:
             return
-        _, _, record = opened(office, tx, case, None)
+        _, _, record = opened(office, tx, case, None, suspended=True)
         if recomputed(record, office.current_calendar()):
             tx.save(case, record.changes())
 

@@ -94,6 +94,27 @@ class Clocks:
                 self.rows[row.id] = replace(row, deadline=judged)
                 yield "deadline.breached", _plain(judged)
 
+    def stand_still(self, at: datetime, citation: str) -> Told:
+        """The open deadlines that ``citation`` stops: those of whose kind it names a procedure (``stops``)."""
+        kinds = deadlines.read_kinds(self._registers)
+        for row in list(self.rows.values()):
+            stops = kinds[row.deadline.kind].stops if row.deadline.kind in kinds else ()
+            still = any(until is None and cited == citation for _, until, cited in row.deadline.paused)
+            if row.deadline.open and not still and any(word in citation for word in stops):
+                paused = deadlines.pause(row.deadline, at, citation)
+                self.rows[row.id] = replace(row, deadline=paused)
+                yield "deadline.paused", _plain(paused)
+
+    def go_on(self, at: datetime, citation: str) -> Told:
+        """The end of that standstill."""
+        for row in list(self.rows.values()):
+            if row.deadline.open and any(
+                until is None and cited == citation for _, until, cited in row.deadline.paused
+            ):
+                resumed = deadlines.resume(row.deadline, at, self._calendar, citation)
+                self.rows[row.id] = replace(row, deadline=resumed)
+                yield "deadline.resumed", _plain(resumed)
+
     def end(self, now: datetime) -> Told:
         """The case is over: what is still open no longer matters."""
         for row in list(self.rows.values()):

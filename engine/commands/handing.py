@@ -11,6 +11,7 @@ from uuid import UUID
 from engine.bpmn import Definition
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import opened, saved
+from engine.commands.moving import present
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain
 from engine.commands.tasks import (
@@ -135,15 +136,13 @@ def candidates(office: Office, actor: Actor, task_id: UUID) -> tuple[Candidate, 
 
 def done_before(definition: Definition, page: CasePage, task: Task) -> set[UUID | None]:
     """Who completed, in this case, an element whose performer may not do this task: the diagram's four eyes."""
+    if task.status is not TaskStatus.OPEN:
+        return set()
     elements = definition.node(task.element).distinct_from
     home = task.element.partition("/")[0]
-    return {
-        one.closed_by
-        for one in page.tasks
-        if one.status is TaskStatus.COMPLETED
-        and one.element.partition("/")[0] == home
-        and one.element.rpartition("/")[2] in elements
-    }
+    finished = (one for one in page.tasks if one.status is TaskStatus.COMPLETED)
+    done = ((present(page.summary, one.element), one.closed_by) for one in finished)
+    return {by for path, by in done if path.partition("/")[0] == home and path.rpartition("/")[2] in elements}
 
 
 def _giver(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membership:

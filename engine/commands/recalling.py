@@ -118,7 +118,7 @@ def reexecuted(office: Office, rows: Iterable[HistoryRow]) -> Reexecuted:
         if not moves(row) or row.release is None:
             continue
         _, definition = office.release_of(row.release)
-        step = again(definition, after, row, before)
+        step = again(definition, after, row, before, definition_of=lambda digest: office.release_of(digest)[1])
         if step is not None:
             before, after = after, step.state
             if row.state_digest and row.state_digest != hashlib.sha256(after).hexdigest():

@@ -21,6 +21,7 @@ from engine.store import (
     Changes,
     ClaimChange,
     ClosedTask,
+    MovedTask,
     NewIncident,
     NewPaper,
     NewTask,
@@ -54,7 +55,10 @@ class Record:
     urged: list[UUID] = field(default_factory=list)
     attachments: tuple[str, ...] = ()
     uploaded_by: UUID | None = None
+    moved: list[MovedTask] = field(default_factory=list)
     milestone: str | None = None
+    status: CaseStatus | None = None
+    summary: dict[str, Any] | None = None
     step: Step | None = None
     done: ClosedTask | None = None
     clocks: Clocks = field(init=False)
@@ -115,7 +119,7 @@ class Record:
 
     def _tasks(self, step: Step) -> None:
         """What the last step leaves open, compared with what was; a cancelled task names who did it, if anybody."""
-        alive = {work.token for work in step.work}
+        alive = {work.token: work for work in step.work}
         known = {task.token for task in self.case.tasks}
         by, name = (self.actor.account, self.actor.name) if self.actor else (None, None)
         for task in self.case.tasks:
@@ -123,6 +127,8 @@ class Record:
                 self.closed.append(self.done)
             elif task.token not in alive:
                 self.closed.append(ClosedTask(id=task.id, status=TaskStatus.CANCELLED, at=self.now, by=by, name=name))
+            elif (task.element, task.name) != ((work := alive[task.token]).element, work.name):
+                self.moved.append(MovedTask(id=task.id, element=work.element, name=work.name))
         for work in step.work:
             if work.token not in known:
                 self.opened.append(
@@ -227,6 +233,8 @@ class Record:
                 urged=tuple(self.urged),
                 attachments=self.attachments,
                 uploaded_by=self.uploaded_by,
+                status=self.status,
+                summary=self.summary,
                 **common,
             )
         self._tasks(step)
@@ -234,12 +242,15 @@ class Record:
         return Changes(
             events=tuple(self.events),
             state=step.state,
-            status=CaseStatus.ENDED if step.outcome is not None else None,
+            status=CaseStatus.ENDED if step.outcome is not None else self.status,
+            summary=self.summary,
             outcome=step.outcome,
             milestone=self.milestone,
             title=self._title(step),
             opened=tuple(self.opened),
             closed=tuple(self.closed),
+            moved=tuple(self.moved),
+            release=self.release.digest,
             waits=tuple(_wait(w) for w in step.waits),
             incidents=_incidents(step),
             papers=tuple(self.papers),
@@ -256,7 +267,9 @@ class Record:
             self.events[0] = replace(first, detail={**first.detail, "calendar": self.clocks.consulted})
 
     def wake_at(self) -> datetime | None:
-        """The next timer or breach, as things stand after what was taken so far."""
+        """The next timer or breach, as things stand after what was taken so far; timers wait in a suspended case."""
+        if (self.status or self.case.status) is CaseStatus.SUSPENDED:
+            return self.clocks.next_breach()
         if self.step is None:
             waits = tuple(_unwait(row) for row in self.case.waits)
         else:

@@ -67,7 +67,7 @@ def _comment(
     if not text.strip() or len(text) > LONGEST_COMMENT:
         zh, en = f"请填写批注（{LONGEST_COMMENT} 字以内）", f"Write a comment of at most {LONGEST_COMMENT} characters"
         raise Invalid([Finding(where="text", rule="required", zh=zh, en=en)])
-    _, _, record = opened(office, tx, case, acted_as(actor))
+    _, _, record = opened(office, tx, case, acted_as(actor), suspended=True)
     detail = {"task": str(task.id)} if task else {}
     record.input(
         "comment.added",

@@ -14,20 +14,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from engine import bpmn, forms
 from engine.calendar import Calendar
-from engine.commands.again import again, moves
-from engine.commands.cases import at_moment, recomputed
+from engine.commands.again import MIGRATED, again, moves
+from engine.commands.cases import at_moment, judged, recomputed
 from engine.commands.comparing import Difference, Found, at_row, first_difference, with_numbers
+from engine.commands.moving import moved_to
 from engine.commands.record import Record
 from engine.commands.shelf import Shelf
+from engine.commands.suspending import go_on, stand_still
 from engine.errors import NotFound
 from engine.model import CaseStatus, Release, TaskStatus
 from engine.registers import Registers
-from engine.store import Case, CaseHead, Changes, HistoryRow, Incident, NewIncident, NewTask, Task, new_id
+from engine.store import Case, CaseHead, Changes, HistoryRow, Incident, MovedTask, NewIncident, NewTask, Task, new_id
 from engine.store.history import with_papers
 
 
@@ -160,6 +163,10 @@ class Rerun:
         case.outcome = changes.outcome or case.outcome
         case.milestone = changes.milestone or case.milestone
         case.title = case.title if changes.title is None else changes.title
+        case.release = changes.release or case.release
+        case.summary = case.summary if changes.summary is None else dict(changes.summary)
+        placed = {each.id: each for each in changes.moved}
+        case.tasks = [_placed(task, placed.get(task.id)) for task in case.tasks]
         gone = {each.id for each in changes.closed}
         case.tasks = [task for task in case.tasks if task.id not in gone]
         case.tasks += [_task(case, new, now) for new in changes.opened]
@@ -182,6 +189,10 @@ def _task(case: Case, new: NewTask, now: datetime) -> Task:
     same = ("id", "token", "element", "name", "role", "role_name", "scope", "form_digest", "instance")
     facts: dict[str, Any] = {name: getattr(new, name) for name in same}
     return Task(**facts, case_id=case.id, process_key=case.process_key, status=TaskStatus.OPEN, created_at=now)
+
+
+def _placed(task: Task, moved: MovedTask | None) -> Task:
+    return task if moved is None else replace(task, element=moved.element, name=moved.name)
 
 
 def _incident(case: Case, new: NewIncident, now: datetime) -> Incident:
@@ -236,9 +247,10 @@ def _completed(run: Rerun, record: Record, row: HistoryRow) -> None:
 def _fired(run: Rerun, record: Record, row: HistoryRow) -> None:
     """What was due at a moment; which moment that is follows from timers and deadlines."""
     expected = record.wake_at()
-    if expected != row.occurred_at or row.occurred_at is None:
+    since = datetime.fromisoformat(row.detail["since"]) if "since" in row.detail else None
+    if expected is None or max(expected, since or expected) != row.occurred_at:
         raise Found(at_row(row, "occurred_at", row.occurred_at, expected))
-    at_moment(record, run.state(record), row.occurred_at)
+    at_moment(record, run.state(record), expected, since)
 
 
 def _calendar(run: Rerun, record: Record, row: HistoryRow) -> None:
@@ -246,9 +258,35 @@ def _calendar(run: Rerun, record: Record, row: HistoryRow) -> None:
     recomputed(record, run.shelf.calendar(row.detail["calendar"]))
 
 
+def _suspended(run: Rerun, record: Record, row: HistoryRow) -> None:
+    """The case stands still; the citation says which deadlines do."""
+    stand_still(record, (row.values or {})["reason"], row.detail["citation"])
+
+
+def _resumed(run: Rerun, record: Record, row: HistoryRow) -> None:
+    """The case goes on; what fell due meanwhile are inputs of their own."""
+    go_on(record)
+
+
+def _judged(run: Rerun, record: Record, row: HistoryRow) -> None:
+    """Deadlines ran out in a suspended case."""
+    judged(record)
+
+
+def _migrated(run: Rerun, record: Record, row: HistoryRow) -> None:
+    """The case moved to the release that the row names."""
+    step = again(record.definition, run.state(record), row, definition_of=lambda one: run.shelf.release_of(one)[1])
+    if step is not None:
+        moved_to(record, step, row.detail["mapping"], (row.values or {}).get("variables", {}))
+
+
 RERUN: dict[str, Callable[[Rerun, Record, HistoryRow], None]] = {
     "task.completed": _completed,
     "timer.fired": _fired,
     "calendar.changed": _calendar,
+    "case.suspended": _suspended,
+    "case.resumed": _resumed,
+    "deadlines.judged": _judged,
+    MIGRATED: _migrated,
 }
 """Inputs after which more is done than giving them to the machine; all others go through ``again``."""

@@ -12,6 +12,7 @@ from engine import bpmn, forms
 from engine.bpmn import Definition
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import opened, saved, settled
+from engine.commands.moving import former
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain
 from engine.errors import (
@@ -136,7 +137,7 @@ def others(tx: Transaction, definition: Definition, case: Case, task: Task) -> s
         return set()
     process = definition.processes[task.element.partition("/")[0]]
     paths = [f"{name}/{e}" for name, scope in process.scopes.items() for e in node.distinct_from if e in scope.nodes]
-    return tx.performers(case.id, paths)
+    return tx.performers(case.id, [*paths, *former(case.summary, paths)])
 
 
 def checked(

@@ -16,6 +16,7 @@ from engine.commands.handing import allowed, done_before
 from engine.commands.office import Office
 from engine.commands.recalling import recallable
 from engine.commands.returning import Returned, ReturnTarget, return_targets, returned
+from engine.commands.suspending import Suspension, overseeing, suspension
 from engine.commands.tasks import PENDING
 from engine.errors import Forbidden, NotFound
 from engine.model import Actor, CaseStatus, Lamp, TaskStatus
@@ -27,7 +28,6 @@ from engine.store import (
     DocumentRow,
     HistoryRow,
     Incident,
-    IncidentRow,
     Page,
     Position,
     Task,
@@ -79,6 +79,8 @@ class CaseView:
     may_withdraw: bool
     may_act: bool
     recallable: UUID | None
+    may_suspend: bool
+    suspension: Suspension | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,9 +194,11 @@ def _case(office: Office, actor: Actor, page: CasePage, moment: datetime, mine: 
         deadlines=tuple(_deadline(office, row.deadline, moment) for row in page.deadlines),
         documents=page.documents,
         incidents=page.incidents,
-        may_withdraw=acts and waits,
+        may_withdraw=acts and waits and page.status is CaseStatus.ACTIVE,
         may_act=acts,
         recallable=mine,
+        may_suspend=page.ended_at is None and overseeing(actor, definition, page) is not None,
+        suspension=suspension(page),
     )
 
 
@@ -217,7 +221,7 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
     view = _case(office, actor, page, moment, mine)
     open_now = task.status is TaskStatus.OPEN and page.state is not None
     kept = done_before(definition, page, task)
-    why_not = _why_not(actor, task, kept)
+    why_not = _why_not(actor, task, page, kept)
     return TaskView(
         task=task,
         case=view,
@@ -226,17 +230,28 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
         draft=draft,
         may_complete=not why_not,
         why_not=why_not,
-        verbs=allowed(actor, task, page.started_by, kept),
-        instructions=definition.node(task.element).documentation or "",
+        verbs=_verbs(actor, task, page, kept),
+        instructions=definition.node(task.element).documentation if task.status is TaskStatus.OPEN else "",
         returns=() if why_not else return_targets(definition, page, task),
         returned=why,
     )
 
 
-def _why_not(actor: Actor, task: Task, others: set[UUID | None]) -> str:
-    """Why the actor may not complete the task, empty if they may: closed, post, delegated, claimed or distinct."""
+def _verbs(actor: Actor, task: Task, page: CasePage, kept: set[UUID | None]) -> frozenset[str]:
+    """What else the actor may do with the task; a case that stands still can be commented on only."""
+    found = allowed(actor, task, page.started_by, kept)
+    return found & {"comment"} if page.status is CaseStatus.SUSPENDED else found
+
+
+def _why_not(actor: Actor, task: Task, page: CasePage, others: set[UUID | None]) -> str:
+    """Why the actor may not complete the task, empty if they may.
+
+    closed, suspended, post, delegated, claimed or distinct.
+    """
     if task.status is not TaskStatus.OPEN:
         return "closed"
+    if page.status is CaseStatus.SUSPENDED:
+        return "suspended"
     if actor.holding(task.role, task.scope) is None:
         return "post"
     if task.delegation == PENDING and actor.account in (task.claimed_by, task.owner):
@@ -288,12 +303,6 @@ def diagram(office: Office, actor: Actor, case_id: UUID, process_key: str | None
     if digest is None:
         raise NotFound(process=process_key)
     return office.store.artefact(digest)
-
-
-def incidents(office: Office, actor: Actor) -> tuple[IncidentRow, ...]:
-    """What is stuck, of the cases the actor may see."""
-    with office.store.reading() as reading:
-        return queries.incidents(reading, actor)
 
 
 def registers(office: Office, actor: Actor) -> tuple[Register, ...]:

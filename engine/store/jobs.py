@@ -22,7 +22,7 @@ FIRST_DELAY = timedelta(seconds=30)
 _bind = sa.bindparam
 _due_cases = (
     sa.select(t.process_instance.c.id)
-    .where(t.process_instance.c.wake_at <= _bind("now"), t.process_instance.c.status == "active")
+    .where(t.process_instance.c.wake_at <= _bind("now"), t.process_instance.c.status != "ended")
     .order_by(t.process_instance.c.wake_at)
     .limit(_bind("most"))
     .with_for_update(skip_locked=True)

@@ -48,6 +48,7 @@ class WorkItem:
     owner_name: str | None = None
     delegation: str | None = None
     urged_at: datetime | None = None
+    suspended: bool = False
     deadline: Deadline | None = None
     lamp: Lamp = Lamp.OFF
 
@@ -112,14 +113,19 @@ class CasePage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IncidentRow:
-    """One line of the list of incidents."""
+    """One line of the list of incidents. ``scope`` is the case's; ``job``: a job or message failed, not an element."""
 
     id: UUID
     case_id: UUID
     business_key: str
+    process_key: str
+    release: str
+    scope: str
+    status: CaseStatus
     element: str | None
     code: str
     opened_at: datetime
+    job: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

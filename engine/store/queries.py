@@ -28,6 +28,7 @@ from engine.store.worklists import worklist
 __all__ = [
     "accounts",
     "case_page",
+    "case_release",
     "cases",
     "cases_behind_calendar",
     "document",
@@ -60,6 +61,19 @@ def case_page(reading: Reading, actor: Actor, case_id: UUID) -> CasePage:
     if row is None:
         raise NotFound()
     return _page(reading, row)
+
+
+def case_release(reading: Reading, actor: Actor, case_id: UUID) -> str:
+    """The release a case follows, for a system administrator of its scope.
+
+    Raises:
+        NotFound: no such case, or in nobody's charge here.
+    """
+    may = oversees(actor, _case.c.scope, "system_admin")
+    found = reading.execute(sa.select(_case.c.release).where(_case.c.id == case_id, may)).scalar()
+    if found is None:
+        raise NotFound()
+    return str(found)
 
 
 def _page(reading: Reading, row: Row[Any]) -> CasePage:
@@ -196,8 +210,9 @@ def document(reading: Reading, actor: Actor, document_id: UUID) -> Document:
 
 def incidents(reading: Reading, actor: Actor) -> tuple[IncidentRow, ...]:
     """What is stuck: in cases the actor may see, and in every case of a system administrator's scope."""
+    about = ("business_key", "process_key", "release", "scope", "status")
     statement = (
-        sa.select(t.incident, _case.c.business_key)
+        sa.select(t.incident, *(_case.c[name] for name in about))
         .join(_case, _case.c.id == t.incident.c.case_id)
         .where(t.incident.c.closed_at.is_(None), sees_case(actor) | oversees(actor, _case.c.scope, "system_admin"))
         .order_by(t.incident.c.id)
@@ -207,9 +222,14 @@ def incidents(reading: Reading, actor: Actor) -> tuple[IncidentRow, ...]:
             id=row.id,
             case_id=row.case_id,
             business_key=row.business_key,
+            process_key=row.process_key,
+            release=row.release,
+            scope=row.scope,
+            status=CaseStatus(row.status),
             element=row.element,
             code=row.code,
             opened_at=row.opened_at,
+            job=row.job_id is not None,
         )
         for row in reading.execute(statement)
     )

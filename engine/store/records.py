@@ -172,6 +172,15 @@ class ClaimChange:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MovedTask:
+    """An open task whose element has another place or name in the case's new release."""
+
+    id: UUID
+    element: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
     """Where a paper's number comes from: gap-free per kind, unit and year.
 
@@ -240,7 +249,7 @@ class Changes:
     ``waits`` and ``incidents`` are everything open now and replace what is stored. ``deadlines`` are rows to insert or
     overwrite by id. ``attachments`` are digests uploaded by ``uploaded_by`` that now belong to the case.
     ``command`` is the verb's id, one for all its events; ``due_at`` is what the worklist sorts the open tasks by;
-    ``urged`` are tasks somebody has just asked to be done soon.
+    ``urged`` are tasks somebody has just asked to be done soon; ``release`` is the one the case follows from now on.
     """
 
     command: UUID
@@ -258,6 +267,8 @@ class Changes:
     closed: tuple[ClosedTask, ...] = ()
     claims: tuple[ClaimChange, ...] = ()
     urged: tuple[UUID, ...] = ()
+    moved: tuple[MovedTask, ...] = ()
+    release: str | None = None
     deadlines: tuple[DeadlineRow, ...] = ()
     waits: tuple[WaitRow, ...] | None = None
     incidents: tuple[NewIncident, ...] | None = None

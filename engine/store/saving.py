@@ -29,6 +29,7 @@ from engine.store.records import (
     ClosedTask,
     DeadlineRow,
     Incident,
+    MovedTask,
     NewIncident,
     NewTask,
     Task,
@@ -56,6 +57,11 @@ _claim_task = Prepared(
 )
 _urge_task = Prepared(
     t.task.update().where(t.task.c.id == _bind("task"), t.task.c.status == "open").values(urged_at=_bind("at"))
+)
+_move_task = Prepared(
+    t.task.update()
+    .where(t.task.c.id == _bind("task"), t.task.c.status == "open")
+    .values(element=_bind("to"), name=_bind("called"))
 )
 _due_tasks = (
     t.task.update().where(t.task.c.case_id == _bind("case"), t.task.c.status == "open").values(due_at=_bind("due"))
@@ -88,8 +94,8 @@ _FENCED = ("status", "outcome", "milestone", "revision", "events", "head", "last
 
 
 @cache
-def _update_instance(with_state: bool, with_title: bool) -> Prepared:
-    columns = [*_FENCED, *(["sealed_state"] if with_state else []), *(["sealed_title"] if with_title else [])]
+def _update_instance(*more: str) -> Prepared:
+    columns = [*_FENCED, *more]
     return Prepared(
         t.process_instance.update()
         .where(t.process_instance.c.id == _bind("case"), t.process_instance.c.revision == _bind("seen"))
@@ -113,6 +119,8 @@ class Saving(CaseLocks, Papers):
         """
         now = self.now()
         due_before = case.due_at
+        moved = changes.release is not None and changes.release != case.release
+        case.release = changes.release or case.release
         if changes.due_at is not KEEP:
             case.due_at = changes.due_at
         self._save_tasks(case, changes, now, due_before)
@@ -126,7 +134,7 @@ class Saving(CaseLocks, Papers):
         self._queue(t.job, case, ((j.id, j.kind, "", j.payload, j.run_at) for j in changes.jobs), now)
         issued = self._issue(case, changes.papers, now)
         self._save_history(case, changes, issued, now)
-        self._save_instance(case, changes, now)
+        self._save_instance(case, changes, now, ("release",) if moved else ())
 
     # -- tasks
     def _save_tasks(self, case: Case, changes: Changes, now: datetime, due_before: datetime | None) -> None:
@@ -135,6 +143,7 @@ class Saving(CaseLocks, Papers):
         if changes.urged:
             self._write(_urge_task, *({"task": number, "at": now} for number in changes.urged))
             case.tasks = [replace(task, urged_at=now) if task.id in changes.urged else task for task in case.tasks]
+        self._move_tasks(case, changes.moved)
         if case.due_at != due_before and case.tasks:
             self.execute(_due_tasks, {"case": case.id, "due": case.due_at})
             case.tasks = [replace(task, due_at=case.due_at) for task in case.tasks]
@@ -157,6 +166,14 @@ class Saving(CaseLocks, Papers):
             row = {"task": claim.id, "by": claim.by, "who": claim.name, "at": claim.at, "handed": claim.delegation}
             self._write(_claim_task, {**row, "answers_for": claim.owner, "answers_for_name": claim.owner_name})
             case.tasks = [_on_desk(task, claim) if task.id == claim.id else task for task in case.tasks]
+
+    def _move_tasks(self, case: Case, moved: Sequence[MovedTask]) -> None:
+        for each in moved:
+            self._write(_move_task, {"task": each.id, "to": each.element, "called": each.name})
+            case.tasks = [
+                replace(task, element=each.element, name=each.name) if task.id == each.id else task
+                for task in case.tasks
+            ]
 
     def _open_tasks(self, case: Case, opened: Sequence[NewTask], now: datetime) -> None:
         tasks = [_fresh_task(case, new, now) for new in opened]
@@ -234,7 +251,7 @@ class Saving(CaseLocks, Papers):
         if written.values:
             self._write(_insert_values, written.values)
 
-    def _save_instance(self, case: Case, changes: Changes, now: datetime) -> None:
+    def _save_instance(self, case: Case, changes: Changes, now: datetime, more: tuple[str, ...]) -> None:
         if changes.wake_at is not KEEP:
             case.wake_at = changes.wake_at
         case.outcome = changes.outcome or case.outcome
@@ -243,7 +260,7 @@ class Saving(CaseLocks, Papers):
             case.status = changes.status
             case.ended_at = now if changes.status is CaseStatus.ENDED else None
         seen, case.revision = case.revision, case.revision + 1
-        values: dict[str, Any] = {f"new_{name}": getattr(case, name) for name in _FENCED}
+        values: dict[str, Any] = {f"new_{name}": getattr(case, name) for name in (*_FENCED, *more)}
         values |= {"new_status": case.status.value, "case": case.id, "seen": seen}
         if changes.state is not None:
             case.state = changes.state
@@ -254,8 +271,8 @@ class Saving(CaseLocks, Papers):
             case.summary = case.summary if changes.summary is None else dict(changes.summary)
             about = {"title": case.title, "summary": case.summary}
             values["new_sealed_title"] = seal_json(case.key, f"about:{case.id}", about)
-        updating = _update_instance(changes.state is not None, titled)
-        self.later(updating, values, StaleRevision())
+        more += ("sealed_state",) * (changes.state is not None) + ("sealed_title",) * titled
+        self.later(_update_instance(*more), values, StaleRevision())
 
     def _write(self, prepared: Prepared, *rows: Mapping[str, Any]) -> None:
         for row in rows:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from engine.deadlines import Deadline
 from engine.errors import Finding, Invalid
-from engine.model import Actor
+from engine.model import Actor, CaseStatus
 from engine.store import tables as t
 from engine.store.columns import FAR, iso
 from engine.store.lines import LONGEST_PAGE, nearest_deadlines, title_of
@@ -124,7 +124,14 @@ def _lines(chosen: sa.Select[Any]) -> sa.Select[Any]:
     first = chosen.subquery()
     case = t.process_instance.c
     return (
-        sa.select(t.task, case.business_key, case.sealed_title, case.milestone, t.data_key.c.wrapped)
+        sa.select(
+            t.task,
+            case.business_key,
+            case.sealed_title,
+            case.milestone,
+            case.status.label("standing"),
+            t.data_key.c.wrapped,
+        )
         .join(first, first.c.id == _task.id)
         .join(t.process_instance, case.id == _task.case_id)
         .join(t.data_key, t.data_key.c.id == _task.case_id)
@@ -160,6 +167,7 @@ def _item(reading: Reading, row: Row[Any], clock: Deadline | None) -> WorkItem:
         owner_name=row.owner_name,
         delegation=row.delegation,
         urged_at=row.urged_at,
+        suspended=row.standing == CaseStatus.SUSPENDED.value,
         deadline=clock,
     )
 
