@@ -428,8 +428,8 @@ def test_a_history_that_does_not_lead_here_is_not_recalled(town: Town, monkeypat
     done(town, first, "check")
     whole = recalling.again
 
-    def other(definition, state, row, before=b""):
-        step = whole(definition, state, row, before)
+    def other(definition, state, row, before=b"", **named):
+        step = whole(definition, state, row, before, **named)
         return None if row.kind == "task.completed" else step
 
     with monkeypatch.context() as patch:
