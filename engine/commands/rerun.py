@@ -123,7 +123,7 @@ class Rerun:
         return first_difference(made, rows)
 
     def _input(self, record: Record, row: HistoryRow) -> None:
-        if row.erased and moves(row):
+        if row.erased and (moves(row) or row.kind in RERUN):
             raise Erased
         state, step = self.state(record), record.step
         self.executed += 1
