@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -86,6 +86,21 @@ class HandIn(_Shape):
 
     to: UUID
     reason: Annotated[str, Field(max_length=500), AfterValidator(storable)] = ""
+
+
+class SignersIn(_Shape):
+    """Who is asked to sign, when, how many of them are enough (all, if left out), and why."""
+
+    kind: Literal["before", "after", "beside"]
+    accounts: Annotated[list[UUID], Field(min_length=1, max_length=50)]
+    quorum: Annotated[int, Field(ge=1, le=50)] | None = None
+    reason: Annotated[str, Field(max_length=500), AfterValidator(storable)] = ""
+
+
+class SignerIn(_Shape):
+    """One signer, by account."""
+
+    account: UUID
 
 
 class UrgeIn(_Shape):

@@ -91,6 +91,18 @@ class TaskNotHeld(Conflict):
     zh = "该任务不在您名下，请先签收"
 
 
+class SignaturesMissing(Conflict):
+    """Somebody who was asked to sign before the task is done has not signed yet. Facts: missing (how many)."""
+
+    zh = "尚有加签人未签署意见，不能提交"
+
+
+class SignersOwn(Conflict):
+    """A signature is its signer's own and cannot be handed on."""
+
+    zh = "加签意见须由本人签署，不能转交"
+
+
 class UrgedAlready(Conflict):
     """You have urged this task within the last hour. Facts: at (datetime)."""
 

@@ -706,6 +706,12 @@ def test_bad_forms_templates_and_registers_are_found_too() -> None:
     assert "role_unknown" not in rules(broken)
 
 
+def test_the_variable_that_takes_the_signatures_is_known() -> None:
+    task = node("userTask", "a", ext(props(signatures="opinions")))
+    drawn = step(task, script("c", "answer = opinions"), flow("seed", "a"), flow("a", "c"), flow("c", "end"))
+    assert "name_unset" not in rules(check(drawn))
+
+
 def test_variables_of_messages_loops_and_calls_are_known() -> None:
     received = "<bpmn:messageEventDefinition messageRef='m'/>"
     variable = ext("<spiffworkflow:messageVariable>letter</spiffworkflow:messageVariable>")

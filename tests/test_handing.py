@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,16 +23,19 @@ from engine.errors import (
     UrgedAlready,
 )
 from engine.model import SYSTEM, Once
-from engine.store import Store, queries
+from engine.store import queries
 from tests.processes import answers as a
 from tests.test_commands import SHOP, Town
 from tests.test_replay import replays
 from tests.waiting import until_a_rival_waits
 
+# What the database may make a difference to; everything else is looked at on one kind.
+BOTH = pytest.mark.parametrize("town", ["sqlite", "postgresql"], indirect=True)
+
 
 @pytest.fixture
-def town(store: Store) -> Iterator[Town]:
-    return Town(store)
+def town(request: pytest.FixtureRequest) -> Town:
+    return Town(request.getfixturevalue(getattr(request, "param", "sqlite")))
 
 
 def fresh(town: Town) -> tuple[UUID, UUID]:
@@ -52,6 +55,7 @@ def mine(town: Town, name: str):
 
 
 # -- transfer
+@BOTH
 def test_a_transferred_task_lies_on_the_other_desk(town: Town) -> None:
     case, task = fresh(town)
     c.transfer_task(town.office, town["counter1"], task, town["counter2"].account, reason="轮班")
@@ -87,6 +91,7 @@ def test_only_who_holds_the_task_or_supervises_transfers_it(town: Town) -> None:
     assert town.kinds(begun.case).count("attempt.refused") == 4
 
 
+@BOTH
 def test_nobody_is_given_what_they_may_not_do_and_nothing_is_told_of_them(town: Town) -> None:
     _, task = fresh(town)
     told = set()
@@ -134,6 +139,7 @@ def test_candidates_are_named_by_post_and_only_to_who_may_hand_on(town: Town) ->
 
 
 # -- delegate and resolve
+@BOTH
 def test_a_delegate_fills_in_and_the_owner_completes(town: Town) -> None:
     case, task = fresh(town)
     owner, other = town["counter1"], town["counter2"]
@@ -207,6 +213,7 @@ def test_what_lies_with_a_delegate_is_handed_on_by_a_supervisor_only(town: Town)
         c.delegate_task(town.office, town["supervisor1"], task, town["counter2"].account)
 
 
+@BOTH
 def test_the_same_transfer_twice_has_one_effect(town: Town) -> None:
     case, task = fresh(town)
     once = Once(key="k", route="transfer", digest="d")
@@ -216,6 +223,7 @@ def test_the_same_transfer_twice_has_one_effect(town: Town) -> None:
     assert town.kinds(case).count("task.transferred") == 1
 
 
+@BOTH
 @pytest.mark.parametrize("first", ["complete", "transfer"])
 def test_of_transfer_and_completion_at_once_the_second_is_told(town: Town, first: str) -> None:
     case, task = fresh(town)
@@ -238,7 +246,8 @@ def test_of_transfer_and_completion_at_once_the_second_is_told(town: Town, first
         tx.lock_task(task)
         thread.start()
         until_a_rival_waits(town.office.store)
-        _as_first(town, tx, task, first)
+        with held(town, tx):
+            verbs[first]()
     thread.join()
     [refusal] = told
     assert isinstance(refusal, TaskNotOpen if first == "complete" else TaskClaimed)
@@ -250,12 +259,13 @@ def test_of_transfer_and_completion_at_once_the_second_is_told(town: Town, first
     assert replays(town, case) == (2 if first == "complete" else 1)
 
 
-def _as_first(town: Town, tx, task: UUID, verb: str) -> None:
-    """What the verb does once it holds the case, with the transaction that holds it."""
+@contextmanager
+def held(town: Town, tx) -> Iterator[None]:
+    """Verbs called meanwhile go on with the transaction that is open already."""
     store = town.office.store
 
     class Held:
-        """The store, but that the verb's transaction is the one already open."""
+        """The store, but that a verb's transaction is the one already open."""
 
         def __getattr__(self, name):
             return getattr(store, name)
@@ -263,18 +273,15 @@ def _as_first(town: Town, tx, task: UUID, verb: str) -> None:
         def transaction(self):
             return nullcontext(tx)
 
-    office = town.office
-    office.store = Held()  # type: ignore[assignment]
+    town.office.store = Held()  # type: ignore[assignment]
     try:
-        if verb == "complete":
-            c.complete_task(office, town["counter1"], task, a.shop_application())
-        else:
-            c.transfer_task(office, town["counter1"], task, town["counter2"].account)
+        yield
     finally:
-        office.store = store
+        town.office.store = store
 
 
 # -- urge
+@BOTH
 def test_urging_marks_the_worklist_once_an_hour_each(town: Town) -> None:
     case, task = fresh(town)
     c.urge_task(town.office, town["supervisor1"], task, reason="群众来电")
@@ -327,6 +334,7 @@ def test_a_comment_says_something_within_bounds(town: Town, text: str) -> None:
     assert c.comments(town.office, town["counter1"], case) == ()
 
 
+@BOTH
 def test_what_is_written_about_a_case_lies_sealed(town: Town) -> None:
     case, task = fresh(town)
     c.comment_case(town.office, town["counter1"], case, "只有有权人可见")

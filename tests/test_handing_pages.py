@@ -90,3 +90,46 @@ def test_who_may_not_hand_on_is_offered_nothing(district: District) -> None:
     assert 'id="hand"' not in shown
     assert "/urge" not in shown
     assert "/comment" in shown
+
+
+def test_signers_are_searched_asked_shown_and_removed(district: District) -> None:
+    case, task = held(district)
+    mine, page = district.browser("intake"), f"/tasks/{task}"
+    assert "测试examiner" not in mine.get(page).text
+    found = mine.get(f"{page}?who=测试examiner").text
+    account = re.search(r'name="account" value="([0-9a-f-]{36})"> 测试examiner', found)
+    assert account
+    sent = post(mine, page, f"{page}/add-signer", account=account[1], kind="before", quorum="", reason="把关")
+    assert (sent.status_code, sent.headers["location"]) == (303, f"{page}?said=signers#signing")
+    shown = mine.get(page).text
+    assert "加签人尚未全部签署意见" in shown
+    assert "待签署" in shown
+    signer = district.browser("examiner")
+    address = re.search(r'href="(/tasks/[0-9a-f-]{36})"', signer.get("/tasks?view=mine").text)
+    assert address
+    theirs = signer.get(address[1]).text
+    assert "前加签" in theirs
+    assert "是否同意" in theirs
+    assert "请您签署意见。<br>把关" in theirs
+    refused = post(signer, address[1], address[1], _do="complete", position="disagree")
+    assert refused.status_code == 422
+    done = post(signer, address[1], address[1], _do="complete", position="disagree", opinion="<i>缺图</i>")
+    assert done.status_code == 303
+    shown = mine.get(page).text
+    assert "&lt;i&gt;缺图&lt;/i&gt;" in shown
+    assert "签署意见</" in shown
+    assert 'value="complete"' in shown
+    post(mine, page, f"{page}/add-signer", account=account[1], kind="after")
+    assert "提交后签署" in mine.get(page).text
+    gone = post(mine, page, f"{page}/remove-signer", account=account[1])
+    assert gone.headers["location"] == f"{page}?said=unasked#signing"
+    assert "提交后签署" not in mine.get(page).text
+    assert signer.get(f"/cases/{case}").status_code == 200
+
+
+@pytest.mark.parametrize("fields", [{}, {"account": "x"}, {"kind": "before", "quorum": "two"}])
+def test_a_form_that_asks_nobody_is_refused_in_words(district: District, fields: dict[str, str]) -> None:
+    _, task = held(district)
+    answer = post(district.browser("intake"), f"/tasks/{task}", f"/tasks/{task}/add-signer", **fields)
+    assert answer.status_code == 422
+    assert "<h1" in answer.text

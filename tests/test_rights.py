@@ -53,6 +53,8 @@ READINGS: dict[str, tuple[set[str], set[str]]] = {
     f"{CASE}/deadlines": (SEES_PERMIT, SEES_SHOP),
     f"{CASE}/documents": (SEES_PERMIT, SEES_SHOP),
     f"{CASE}/comments": (SEES_PERMIT, SEES_SHOP),
+    f"{CASE}/signatures": (SEES_PERMIT, SEES_SHOP),
+    f"{TASK}/signers": (SEES_PERMIT, SEES_SHOP),
     f"{CASE}/diagram": (SEES_PERMIT, SEES_SHOP),
     TASK: (SEES_PERMIT, SEES_SHOP),
     f"{TASK}/form": (SEES_PERMIT, SEES_SHOP),
@@ -91,6 +93,7 @@ GENERAL: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/process-definitions"): EVERYBODY,
     ("GET", f"/api/process-definitions/{PERMIT}/xml"): EVERYBODY,
     ("GET", "/api/registers"): EVERYBODY,
+    ("GET", "/api/people"): EVERYBODY - {"postless"},
     ("GET", "/api/registers/roles"): EVERYBODY,
     ("POST", f"/api/process-definitions/{ITEM}/instances"): COUNTERS,
     ("POST", f"/api/process-definitions/{PERMIT}/instances"): COUNTERS,
@@ -275,6 +278,34 @@ def test_lists_hold_what_one_may_see_and_no_more(town: Town) -> None:
 def test_what_is_stuck_is_tried_again_by_the_system_administrator_only(town: Town) -> None:
     path = f"/api/incidents/{stuck(town)['id']}/retry"
     assert not wrong_cells({"system1"}, SEES_PERMIT, lambda name: town.client(name).post(path))
+
+
+def test_who_is_asked_to_sign_sees_that_case_and_signs_and_nobody_else_learns_of_it(town: Town) -> None:
+    story = town.hall.story(ITEM)
+    task = story.task("register_application")["id"]
+    town.client("counter1").post(f"/api/tasks/{task}/claim")
+    found = town.client("counter1").get("/api/people?q=演示审批决定人").json()["people"]
+    body = {"kind": "before", "accounts": [found[0]["account"]]}
+    may_not = EVERYBODY - {"counter1"}
+    told = {n: town.client(n).post(f"/api/tasks/{task}/add-signer", json=body).status_code for n in may_not}
+    assert told == {n: 409 if n == "counter2" else 403 if n in OVERSEERS else 404 for n in may_not}
+    assert town.client("counter1").post(f"/api/tasks/{task}/add-signer", json=body).status_code == 200
+    path = f"/api/process-instances/{story.case}"
+    sees = {name for name in EVERYBODY if town.client(name).get(path).is_success}
+    assert sees == SEES_SHOP | {"head1"}
+    [item] = town.client("head1").get("/api/tasks?assignee=me").json()["items"]
+    signature = {"answers": {"position": "agree"}}
+    others = EVERYBODY - {"head1"}
+    told = {n: town.client(n).post(f"/api/tasks/{item['id']}/complete", json=signature).status_code for n in others}
+    assert told == {n: 403 if n in SEES_SHOP else 404 for n in others}
+    removal = {"account": found[0]["account"]}
+    may_not = EVERYBODY - {"counter1", "supervisor1"}
+    told = {n: town.client(n).post(f"/api/tasks/{task}/remove-signer", json=removal).status_code for n in may_not}
+    assert told == {n: 403 if n in sees else 404 for n in may_not}
+    assert town.client("head1").post(f"/api/tasks/{item['id']}/complete", json=signature).status_code == 200
+    assert town.client("head1").get(path).is_success
+    assert not town.client("head1").get(f"/api/process-instances/{town.shop.case}").is_success
+    assert town.client("head1").get("/api/tasks?assignee=me").json()["items"] == []
 
 
 def stuck(town: Town) -> dict[str, Any]:

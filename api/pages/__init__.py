@@ -17,6 +17,7 @@ from api.pages import (
     moving,
     operating,
     publishing,
+    signing,
     standing,
     tasks,
     work,
@@ -26,7 +27,21 @@ from api.problems import Problem
 from engine.errors import SanweiError
 
 router = APIRouter()
-for _part in (doors, work, back, handing, tasks, cases, standing, moving, operating, audit, definitions, publishing):
+for _part in (
+    doors,
+    work,
+    back,
+    handing,
+    signing,
+    tasks,
+    cases,
+    standing,
+    moving,
+    operating,
+    audit,
+    definitions,
+    publishing,
+):
     router.include_router(_part.router)
 
 

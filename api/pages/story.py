@@ -45,7 +45,8 @@ def _entry(rows: list[HistoryRow], names: Mapping[str, str], language: Language)
     first = first or next((row for row in rows if happened(row.kind, language)), None)
     if first is None:
         return None
-    title = happened(first.kind, language) or first.kind
+    signed = first.kind == "task.completed" and "signing" in first.detail
+    title = happened("task.signed" if signed else first.kind, language) or first.kind
     if first.element_name:
         title = f"{first.element_name} · {title}"
     elif first.kind == "attempt.refused":

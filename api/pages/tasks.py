@@ -18,6 +18,7 @@ from api.pages.cases import onward
 from api.pages.conditions import conditions
 from api.pages.handing import controls
 from api.pages.screen import Posted, Sent, go, language, posted, show
+from api.pages.signing import signing
 from api.pages.texts import words
 from api.pages.view import surroundings
 from api.pages.widths import spans
@@ -33,7 +34,9 @@ MOST_ROWS = 200
 # As many digits as a row may have: a longer number is no row, and none is read that costs time.
 _INDEX = re.compile(r"[0-9]{1,3}")
 _ROW = re.compile(r"\.(\d+)(?=\.|$)")
-_SAID = frozenset({"claimed", "draft", "onward", "transfer", "delegate", "urge", "comment", "released", "recalled"})
+_SAID = frozenset(
+    {"claimed", "draft", "onward", "transfer", "delegate", "urge", "comment", "recalled", "signers", "unasked"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +170,7 @@ def _page(
         problem=problem,
         changed=changed,
         **controls(request, asker, view),
+        **signing(request, asker, view),
         **surroundings(request, asker, view.case, view.variables, chosen=process, leading=leading),
     )
 

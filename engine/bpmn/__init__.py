@@ -8,6 +8,7 @@ from engine.bpmn.restoring import restore
 from engine.bpmn.returning import returnable, send_back, undone
 from engine.bpmn.runtime import BUDGET, complete, deliver, fire, read, resume, start
 from engine.bpmn.sentences import describe, sentence
+from engine.bpmn.signing import Asked, add_signers, asked, remove_signer, repeated_by
 from engine.bpmn.state import FORMAT, NEWEST_WITH, SEMANTICS, semantics_of
 from engine.bpmn.steps import Act, Entry, Incident, Sent, Step, Wait, Work, next_due
 
@@ -17,6 +18,7 @@ __all__ = [
     "NEWEST_WITH",
     "SEMANTICS",
     "Act",
+    "Asked",
     "Definition",
     "Entry",
     "Flow",
@@ -34,6 +36,8 @@ __all__ = [
     "Trigger",
     "Wait",
     "Work",
+    "add_signers",
+    "asked",
     "compile_process",
     "complete",
     "deliver",
@@ -45,6 +49,8 @@ __all__ = [
     "plan",
     "read",
     "read_xml",
+    "remove_signer",
+    "repeated_by",
     "restore",
     "resume",
     "returnable",

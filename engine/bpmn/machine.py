@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from engine.bpmn import activities, compensation, conditions, events, gateways, loops, throwing, variables
+from engine.bpmn import activities, compensation, conditions, events, gateways, loops, signatures, throwing, variables
 from engine.bpmn.definition import Definition, Node, Scope
 from engine.bpmn.faults import Exhausted, Fault, Thrown
 from engine.bpmn.state import ScopeState, State, Token
@@ -225,14 +225,21 @@ class Machine:
         self.state.scopes[token.scope].live -= 1
 
     def kill(self, token: Token) -> None:
-        """Cancel a token and all that runs inside it; its scope is not asked to end."""
+        """Cancel a token and all that runs inside it; its scope is not asked to end.
+
+        One that has gone already, with the work item it was to sign at, is left alone.
+        """
+        if token.id not in self.state.tokens:
+            return
         if token.stage not in ("new", "done"):
             self.note("element.cancelled", token)
         self.end_inner(token)
         self.discard(token)
 
     def end_inner(self, token: Token) -> None:
-        """Cancel what runs inside an activity."""
+        """Cancel what runs inside an activity, and who was asked to sign at it."""
+        if token.rounds:
+            signatures.cancel(self, token)
         for scope in [s for s in self.state.scopes.values() if s.token == token.id]:
             self.clear(scope)
             del self.state.scopes[scope.id]

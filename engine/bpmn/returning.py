@@ -90,6 +90,8 @@ def send_back(
 
 
 def _place(m: Machine, token: Token, word: str) -> Place | None:
+    if token.signs is not None:  # who signs gives an opinion; who asked for it decides
+        return None
     first, _, element = word.partition("/")
     for scope, held in _around(m, token):
         drawn = m.definition.scopes[scope.of]

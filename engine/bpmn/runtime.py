@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.bpmn import events, variables
+from engine.bpmn import events, signatures, variables
 from engine.bpmn.activities import WORK
 from engine.bpmn.definition import Definition, Node
 from engine.bpmn.faults import Exhausted, Fault, Thrown
@@ -82,8 +82,8 @@ def complete(
     error go to the variable of the event that catches it.
 
     Raises:
-        InputRejected: not an open work item, an answer missing or not storable, a script or condition behind it fails,
-            more than one call may take. CaseEnded. Nothing has happened then.
+        InputRejected: not an open work item, or one to be signed first, an answer missing or not storable, a script or
+            condition behind it fails, more than one call may take. CaseEnded. Nothing has happened then.
     """
     machine = load(definition, state, now)
     item = machine.state.tokens.get(token)
@@ -94,10 +94,16 @@ def complete(
         raise rejected("answers_not_plain", node.path)
 
     def finish() -> None:
+        if signatures.unsigned(item) or (error is not None and item.signs is not None):
+            raise Fault("signatures_missing" if signatures.unsigned(item) else "signers_sign")
         if error is not None:
             raise Thrown(error, dict(answers))
-        variables.write(machine, item.scope, _collected(item, node, dict(answers)), node.path, item.id)
-        machine.finish(item, node)
+        if item.signs is None:
+            variables.write(machine, item.scope, _collected(item, node, dict(answers)), node.path, item.id)
+        if item.signs is None and not item.rounds:
+            machine.finish(item, node)
+        else:
+            signatures.done(machine, item, node, answers)
 
     _taken_in(machine, lambda: machine.guarded(item, finish), node.path)
     return _input_step(machine, budget, node.path)
@@ -321,17 +327,19 @@ def _work(machine: Machine) -> tuple[Work, ...]:
     for token in machine.state.tokens.values():
         node = machine.node(token)
         if token.state == "waiting" and node.kind in WORK:
+            lane = node.lane if token.signs is None else None
             found.append(
                 Work(
                     token=token.id,
                     element=node.path,
                     name=node.name,
-                    role=node.lane.id if node.lane else "",
-                    role_name=node.lane.name if node.lane else "",
+                    role=lane.id if lane else "",
+                    role_name=lane.name if lane else "",
                     scope=token.where or "",
-                    form=node.form,
+                    form=node.form if token.signs is None else None,
                     instance=token.instance,
                     attributes=node.properties,
+                    **(signatures.mark(machine, token) if token.rounds or token.signs is not None else {}),
                 )
             )
     return tuple(found)

@@ -50,6 +50,10 @@ class Token:
     (its start quantity has been taken), ``prepared`` (its script before has run), ``finish`` (after-script), ``leave``
     (choice of flows), ``done``. ``where`` is the scope of the role, fixed when the work item was created; ``reset``
     marks the second output of a complex gateway.
+
+    ``rounds`` are signatures asked for at a work item: kind, numbers still open, how many of them are needed. A signer
+    is a token of its own at the same element, ``signs`` naming the one asked for and ``signer`` the person; it is
+    ``held`` until its turn, as is a work item that has been done but not yet signed.
     """
 
     id: int
@@ -67,6 +71,9 @@ class Token:
     done: list[dict[str, Any]] = field(default_factory=list)
     incident: list[str] | None = None
     reset: bool = False
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    signs: int | None = None
+    signer: str | None = None
 
 
 @dataclass(slots=True)

@@ -30,7 +30,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """An open work item. ``role`` is the lane's id (empty without lane), ``scope`` the role's scope path."""
+    """An open work item. ``role`` is the lane's id (empty without lane), ``scope`` the role's scope path.
+
+    ``signing`` (before, after, beside) marks a signature asked for at the work item ``signs``, of the person ``signer``
+    alone: no role. ``unsigned`` is how many signatures must come before this one can be completed.
+    """
 
     token: int
     element: str
@@ -41,6 +45,10 @@ class Work:
     form: str | None
     instance: int | None
     attributes: Mapping[str, str]
+    signing: str | None = None
+    signs: int | None = None
+    signer: str | None = None
+    unsigned: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

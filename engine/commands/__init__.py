@@ -28,6 +28,18 @@ from engine.commands.remarks import Comment, comment_case, comment_task, comment
 from engine.commands.replay import CaseReplay, Replayed, Verdict, replay_case, replay_cases, replay_one, replay_store
 from engine.commands.returning import Returned, ReturnTarget, return_task
 from engine.commands.shelf import Shelf
+from engine.commands.signers import (
+    AskedSigner,
+    Request,
+    Signature,
+    add_signers,
+    may_remove,
+    people,
+    remove_signer,
+    request_of,
+    signatures,
+    signers,
+)
 from engine.commands.signing import ChainSigning, Signing
 from engine.commands.stuck import Stuck, explained, incidents, retry_incident, stuck_diagram
 from engine.commands.suspending import Suspension, resume_case, suspend_case
@@ -52,6 +64,7 @@ from engine.commands.views import (
 )
 
 __all__ = [
+    "AskedSigner",
     "CaseReplay",
     "CaseView",
     "ChainSigning",
@@ -63,10 +76,12 @@ __all__ = [
     "Package",
     "PlannedLine",
     "Replayed",
+    "Request",
     "ReturnTarget",
     "Returned",
     "Session",
     "Shelf",
+    "Signature",
     "Signing",
     "Stuck",
     "Suspension",
@@ -75,6 +90,7 @@ __all__ = [
     "Verdict",
     "Written",
     "accounts",
+    "add_signers",
     "advance_clock",
     "attach_file",
     "attachment",
@@ -100,9 +116,11 @@ __all__ = [
     "log_in",
     "log_out",
     "may_publish",
+    "may_remove",
     "migrate_case",
     "next_diagram",
     "now",
+    "people",
     "plan_migration",
     "positions",
     "process_definitions",
@@ -116,16 +134,20 @@ __all__ = [
     "register",
     "registers",
     "release_task",
+    "remove_signer",
     "replay_case",
     "replay_cases",
     "replay_one",
     "replay_store",
+    "request_of",
     "resolve_task",
     "resume_case",
     "retry_incident",
     "return_task",
     "same_csrf",
     "save_draft",
+    "signatures",
+    "signers",
     "start_case",
     "stuck_diagram",
     "suspend_case",

@@ -56,7 +56,9 @@ def _start(definition: Definition, state: bytes, row: HistoryRow) -> Step:
 
 
 def _complete(definition: Definition, state: bytes, row: HistoryRow) -> Step:
-    return bpmn.complete(definition, state, _at(row), row.token or 0, _values(row)["answers"])
+    values = _values(row)
+    answers = {**values["answers"], **values.get("signed", {})}
+    return bpmn.complete(definition, state, _at(row), row.token or 0, answers)
 
 
 def _deliver(definition: Definition, state: bytes, row: HistoryRow) -> Step:
@@ -82,6 +84,15 @@ def _migrate(old: Definition, new: Definition, state: bytes, row: HistoryRow) ->
     return bpmn.migrate(old, new, state, _at(row), row.detail["mapping"], values=given)
 
 
+def _add_signers(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    asked = {"kind": row.detail["kind"], "signers": row.detail["accounts"], "quorum": row.detail["quorum"]}
+    return bpmn.add_signers(definition, state, _at(row), row.token or 0, **asked)
+
+
+def _remove_signer(definition: Definition, state: bytes, row: HistoryRow) -> Step:
+    return bpmn.remove_signer(definition, state, _at(row), row.token or 0)
+
+
 RECALLED = "task.recalled"
 INPUTS: dict[str, Again] = {
     "case.started": _start,
@@ -90,6 +101,8 @@ INPUTS: dict[str, Again] = {
     "timer.fired": _fire,
     "incident.retried": _retry,
     "task.returned": _return,
+    "signers.added": _add_signers,
+    "signer.removed": _remove_signer,
 }
 """Every kind of input that moves the machine on."""
 MOVES = frozenset({*INPUTS, RECALLED, MIGRATED})

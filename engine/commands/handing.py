@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from engine import bpmn
 from engine.bpmn import Definition
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import opened, saved
@@ -26,9 +27,10 @@ from engine.commands.tasks import (
     digests,
     on_task,
     others,
+    post_for,
 )
-from engine.errors import Finding, Forbidden, Invalid, TaskNotHeld
-from engine.model import Actor, Membership, Once, Outcome, TaskStatus
+from engine.errors import Finding, Forbidden, Invalid, SignersOwn, TaskNotHeld
+from engine.model import Actor, CaseStatus, Membership, Once, Outcome, TaskStatus
 from engine.store import Candidate, Case, CasePage, ClaimChange, Task, Transaction, queries
 
 SUPERVISOR = "supervisor"
@@ -128,6 +130,8 @@ def candidates(office: Office, actor: Actor, task_id: UUID) -> tuple[Candidate, 
         task, page = queries.task_page(reading, actor, task_id)
         if actor.holding(SUPERVISOR, task.scope) is None and actor.holding(task.role, task.scope) is None:
             raise Forbidden(role=task.role, scope=task.scope)
+        if task.assignee is not None:
+            return ()
         found = queries.entitled(reading, task.role, task.scope)
     _, definition = office.release_of(page.release)
     kept = done_before(definition, page, task) | {task.claimed_by}
@@ -139,10 +143,19 @@ def done_before(definition: Definition, page: CasePage, task: Task) -> set[UUID 
     if task.status is not TaskStatus.OPEN:
         return set()
     elements = definition.node(task.element).distinct_from
+    if not elements or task.signing is not None:
+        return set()
     home = task.element.partition("/")[0]
-    finished = (one for one in page.tasks if one.status is TaskStatus.COMPLETED)
-    done = ((present(page.summary, one.element), one.closed_by) for one in finished)
-    return {by for path, by in done if path.partition("/")[0] == home and path.rpartition("/")[2] in elements}
+    again = bpmn.repeated_by(page.state, task.token) if page.state else None
+    finished = (one for one in page.tasks if one.status is TaskStatus.COMPLETED and one.signing is None)
+    done = ((present(page.summary, one.element), one) for one in finished)
+    return {
+        one.closed_by
+        for path, one in done
+        if path.partition("/")[0] == home
+        and path.rpartition("/")[2] in elements
+        and (path != task.element or again is None or one.token > again)
+    }
 
 
 def _giver(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membership:
@@ -153,10 +166,24 @@ def _giver(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membership:
     if post is None:
         return _holder(tx, actor, case, task)
     check_open(task)
+    if task.assignee is not None:
+        raise SignersOwn()
     return post
 
 
 def _holder(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membership:
+    post = check_holder(tx, actor, case, task)
+    if task.assignee is not None:
+        raise SignersOwn()
+    return post
+
+
+def check_holder(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membership:
+    """The post by which the actor holds the open task.
+
+    Raises:
+        NotFound, Forbidden, TaskNotOpen, TaskLapsed, TaskClaimed, TaskDelegated. TaskNotHeld: nobody has claimed it.
+    """
     post = check_rights(tx, actor, case, task)
     check_open(task)
     check_unclaimed(task, actor)
@@ -219,18 +246,46 @@ def allowed(actor: Actor, task: Task, started_by: UUID | None, kept: set[UUID | 
     found = {"comment"}
     if task.status is not TaskStatus.OPEN:
         return frozenset(found)
-    post = actor.holding(task.role, task.scope)
+    post = post_for(actor, task)
     supervises = actor.holding(SUPERVISOR, task.scope) is not None
     mine = post is not None and actor.account is not None and task.claimed_by == actor.account
     pending = task.delegation == PENDING
     if mine and pending and actor.account not in kept:
         found.add("resolve")
     if mine and not pending:
-        found |= {"delegate"}
-    if supervises or (mine and not pending):
+        found.add("add-signer")
+    if task.assignee is None and mine and not pending:
+        found.add("delegate")
+    if task.assignee is None and (supervises or (mine and not pending)):
         found.add("transfer")
-    if post is not None and actor.account in (task.claimed_by, task.owner) and actor.account is not None:
+    if (
+        task.assignee is None
+        and post is not None
+        and actor.account in (task.claimed_by, task.owner)
+        and actor.account is not None
+    ):
         found.add("release")
     if supervises or (started_by is not None and started_by == actor.account):
         found.add("urge")
     return frozenset(found)
+
+
+def why_not_done(actor: Actor, task: Task, page: CasePage, kept: set[UUID | None]) -> str:
+    """Why the actor may not complete the task, empty if they may.
+
+    closed, suspended, post, delegated, claimed, distinct or unsigned.
+    """
+    if task.status is not TaskStatus.OPEN:
+        return "closed"
+    if page.status is CaseStatus.SUSPENDED:
+        return "suspended"
+    if post_for(actor, task) is None:
+        return "post"
+    if task.delegation == PENDING and actor.account in (task.claimed_by, task.owner):
+        return "delegated"
+    if task.claimed_by not in (None, actor.account):
+        return "claimed"
+    if actor.account is not None and actor.account in kept:
+        return "distinct"
+    first = (one for one in page.tasks if (one.status, one.signs) == (TaskStatus.OPEN, task.token))
+    return "unsigned" if any(one.signing == "before" for one in first) else ""

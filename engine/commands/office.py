@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from engine import bpmn
 from engine.bpmn import Process
 from engine.calendar import Calendar
-from engine.commands.shelf import Shelf
+from engine.commands.shelf import SIGNING_FORM, Shelf
 from engine.errors import NotFound
 from engine.model import Release
 from engine.registers import Registers
@@ -75,7 +75,7 @@ class Office(Shelf):
         parts = {
             "root": root,
             "processes": {key: published["process"][key] for key in sorted(reached)},
-            "forms": {path: published["form"][path] for p in reached.values() for path in p.forms},
+            "forms": {path: published["form"][path] for path in _forms(reached, published.get("form", {}))},
             "decisions": decisions,
             "papers": _named(reached, "papers", published.get("paper", {})),
             "notices": _named(reached, "notices", published.get("notice", {})),
@@ -84,6 +84,12 @@ class Office(Shelf):
         }
         manifest = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return Release(digest=hashlib.sha256(manifest.encode()).hexdigest(), **parts)  # type: ignore[arg-type]
+
+
+def _forms(processes: Mapping[str, Process], published: Mapping[str, str]) -> list[str]:
+    """The forms that these processes name, and the one of signatures, which anybody may be asked for on the way."""
+    named = [path for process in processes.values() for path in process.forms]
+    return [*named, SIGNING_FORM] if SIGNING_FORM in published else named
 
 
 def _named(processes: Mapping[str, Process], verb: str, published: Mapping[str, str]) -> dict[str, str]:

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from engine import bpmn
-from engine.bpmn import Act, Definition, Entry, Step, expressions
+from engine.bpmn import Act, Definition, Entry, Step, Work, expressions
 from engine.bpmn.expressions import ExpressionError
 from engine.commands.clock import Clocks
-from engine.commands.shelf import InForce
+from engine.commands.shelf import SIGNING_FORM, InForce
 from engine.errors import InputRejected, NotBeforeUpgrade
 from engine.model import ActedAs, CaseStatus, Event, OpenTask, Outcome, Release, TaskStatus
 from engine.store import (
@@ -140,10 +140,19 @@ class Record:
                         role=work.role,
                         role_name=work.role_name,
                         scope=work.scope,
-                        form_digest=self.release.forms[work.form] if work.form else None,
+                        form_digest=self._form(work),
                         instance=work.instance,
+                        signing=work.signing,
+                        signs=work.signs,
+                        assignee=UUID(work.signer) if work.signer else None,
                     )
                 )
+
+    def _form(self, work: Work) -> str | None:
+        if work.signing:
+            # A case moved to a release without it, where somebody is still to be asked: they sign without a form.
+            return self.release.forms.get(SIGNING_FORM)
+        return self.release.forms[work.form] if work.form else None
 
     # -- acts drawn in the diagram
     def _act(self, act: Act) -> None:

@@ -14,6 +14,9 @@ from engine.registers import Registers, read_registers
 
 T = TypeVar("T")
 
+# What a signer fills in: published beside the forms of the processes, part of every release.
+SIGNING_FORM = "signing/opinion.json"
+
 
 class Source(Protocol):
     """Where published bytes and releases are read from: the store, or a package."""

@@ -20,6 +20,8 @@ from engine.errors import (
     Forbidden,
     FormInvalid,
     SameActorNotAllowed,
+    SignaturesMissing,
+    SignersOwn,
     TaskClaimed,
     TaskDelegated,
     TaskLapsed,
@@ -43,7 +45,7 @@ def complete_task(
         NotFound: no such task, or the actor may not see its case. Forbidden: not the task's role in its scope.
         SameActorNotAllowed: the diagram asks for another person than who completed an earlier element.
         TaskNotOpen, TaskLapsed, TaskClaimed: somebody, or a deadline, was first. TaskDelegated: not resolved yet.
-        FormInvalid: every bad field.
+        SignaturesMissing: who was asked to sign first has not. FormInvalid: every bad field.
         Nothing is written then but the refusal.
     """
     given = {"task": str(task_id), "answers": answers}
@@ -55,18 +57,18 @@ def complete_task(
         check_open(task)
         check_unclaimed(task, actor)
         check_not_delegated(task)
+        check_signed(case, task)
         _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
         check_other_person(tx, definition, case, task, actor)
         typed = checked(office, tx, definition, case=case, task=task, actor=actor, answers=answers)
+        detail: dict[str, Any] = {"task": str(task.id)}
+        values: dict[str, Any] = {"answers": typed}
+        if task.signing is not None:
+            detail |= {"signing": task.signing, "signs": task.signs}
+            values["signed"] = {"by": actor.display_name, "unit": record.actor.unit if record.actor else ""}
         state = case.state or b""
-        record.input(
-            "task.completed",
-            element=task.element,
-            token=task.token,
-            detail={"task": str(task.id)},
-            values={"answers": typed},
-        )
-        step = bpmn.complete(definition, state, record.now, task.token, typed)
+        record.input("task.completed", element=task.element, token=task.token, detail=detail, values=values)
+        step = bpmn.complete(definition, state, record.now, task.token, typed | values.get("signed", {}))
         record.take(step, completed=task.id, by=actor.account, name=actor.display_name)
         record.attach(digests(office, task, typed), actor.account)
         return saved(tx, case, record, actor, once)
@@ -92,11 +94,19 @@ def check_rights(tx: Transaction, actor: Actor, case: Case, task: Task) -> Membe
     Raises:
         NotFound: the actor may not even see the case. Forbidden: may see it, but holds no such post.
     """
-    post = actor.holding(task.role, task.scope)
+    post = post_for(actor, task)
     if post is not None:
         return post
     queries.case_page(tx, actor, case.id)  # who may not see a case does not learn that it exists
     raise Forbidden(role=task.role, scope=task.scope)
+
+
+def post_for(actor: Actor, task: Task) -> Membership | None:
+    """What allows the actor to work on the task: a post; for a signature, being the one who is asked."""
+    if task.assignee is None:
+        return actor.holding(task.role, task.scope)
+    mine = task.assignee == actor.account
+    return Membership(role=task.role, scope=task.scope, unit="", post="") if mine else None
 
 
 def check_open(task: Task) -> None:
@@ -120,6 +130,13 @@ def check_not_delegated(task: Task) -> None:
         raise TaskDelegated(to=task.claimed_name, at=task.claimed_at)
 
 
+def check_signed(case: Case, task: Task) -> None:
+    """Raises SignaturesMissing while who was asked to sign first has not signed."""
+    missing = sum(one.signs == task.token and one.signing == "before" for one in case.tasks)
+    if missing:
+        raise SignaturesMissing(missing=missing)
+
+
 def check_other_person(tx: Transaction, definition: Definition, case: Case, task: Task, actor: Actor) -> None:
     """Four eyes: who completed an element that ``distinct_from`` names may not do this (行政许可法 34: two persons).
 
@@ -133,11 +150,17 @@ def check_other_person(tx: Transaction, definition: Definition, case: Case, task
 def others(tx: Transaction, definition: Definition, case: Case, task: Task) -> set[UUID]:
     """The accounts that the diagram's four eyes keep from this task."""
     node = definition.node(task.element)
-    if not node.distinct_from:
+    if not node.distinct_from or task.signing is not None:
         return set()
     process = definition.processes[task.element.partition("/")[0]]
-    paths = [f"{name}/{e}" for name, scope in process.scopes.items() for e in node.distinct_from if e in scope.nodes]
-    return tx.performers(case.id, [*paths, *former(case.summary, paths)])
+    paths = {f"{name}/{e}" for name, scope in process.scopes.items() for e in node.distinct_from if e in scope.nodes}
+    # Nobody signs twice: of a repeated element, that means in this round of it.
+    again = bpmn.repeated_by(case.state or b"", task.token) if node.path in paths and case.state else None
+    rest = paths - {node.path} if again is not None else paths
+    found = tx.performers(case.id, [*rest, *former(case.summary, rest)])
+    if again is None:
+        return found
+    return found | tx.performers(case.id, [node.path, *former(case.summary, [node.path])], after=again)
 
 
 def checked(
@@ -202,6 +225,8 @@ def _on_desk(office: Office, actor: Actor, task_id: UUID, verb: str, once: Once 
         _, definition, record = opened(office, tx, case, acted_as(actor, post.role, task.scope))
         if verb == "claim":
             check_other_person(tx, definition, case, task, actor)
+        elif task.assignee is not None:
+            raise SignersOwn()
         _move(record, task, actor, verb)
         return saved(tx, case, record, actor, once)
 

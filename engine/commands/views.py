@@ -12,12 +12,11 @@ from engine import bpmn, deadlines, forms
 from engine.bpmn import Definition
 from engine.commands.cases import WITHDRAWAL, may_act
 from engine.commands.catalogue import forms_of
-from engine.commands.handing import allowed, done_before
+from engine.commands.handing import allowed, done_before, why_not_done
 from engine.commands.office import Office
 from engine.commands.recalling import recallable
 from engine.commands.returning import Returned, ReturnTarget, return_targets, returned
 from engine.commands.suspending import Suspension, overseeing, suspension
-from engine.commands.tasks import PENDING
 from engine.errors import Forbidden, NotFound
 from engine.model import Actor, CaseStatus, Lamp, TaskStatus
 from engine.registers import Register
@@ -221,7 +220,7 @@ def task_view(office: Office, actor: Actor, task_id: UUID) -> TaskView:
     view = _case(office, actor, page, moment, mine)
     open_now = task.status is TaskStatus.OPEN and page.state is not None
     kept = done_before(definition, page, task)
-    why_not = _why_not(actor, task, page, kept)
+    why_not = why_not_done(actor, task, page, kept)
     return TaskView(
         task=task,
         case=view,
@@ -241,24 +240,6 @@ def _verbs(actor: Actor, task: Task, page: CasePage, kept: set[UUID | None]) -> 
     """What else the actor may do with the task; a case that stands still can be commented on only."""
     found = allowed(actor, task, page.started_by, kept)
     return found & {"comment"} if page.status is CaseStatus.SUSPENDED else found
-
-
-def _why_not(actor: Actor, task: Task, page: CasePage, others: set[UUID | None]) -> str:
-    """Why the actor may not complete the task, empty if they may.
-
-    closed, suspended, post, delegated, claimed or distinct.
-    """
-    if task.status is not TaskStatus.OPEN:
-        return "closed"
-    if page.status is CaseStatus.SUSPENDED:
-        return "suspended"
-    if actor.holding(task.role, task.scope) is None:
-        return "post"
-    if task.delegation == PENDING and actor.account in (task.claimed_by, task.owner):
-        return "delegated"
-    if task.claimed_by not in (None, actor.account):
-        return "claimed"
-    return "distinct" if actor.account is not None and actor.account in others else ""
 
 
 def history(office: Office, actor: Actor, case_id: UUID, *, after: int = 0, limit: int = 200) -> Page[HistoryRow]:

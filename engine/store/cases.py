@@ -104,6 +104,8 @@ _others = Prepared(
 _performers = sa.select(t.task.c.closed_by).where(
     t.task.c.case_id == sa.bindparam("case"),
     t.task.c.status == "completed",
+    t.task.c.signing.is_(None),
+    t.task.c.token > sa.bindparam("after"),
     t.task.c.element.in_(sa.bindparam("elements", expanding=True)),
 )
 
@@ -135,6 +137,9 @@ def task_of(row: Any) -> Task:
         owner_name=row.owner_name,
         delegation=row.delegation,
         urged_at=row.urged_at,
+        signing=row.signing,
+        signs=row.signs,
+        assignee=row.assignee,
     )
 
 
@@ -237,9 +242,12 @@ class CaseLocks(Writes):
         self.execute(t.data_key.insert(), {"id": case_id, "wrapped": wrapped})
         return case
 
-    def performers(self, case_id: UUID, elements: Iterable[str]) -> set[UUID]:
-        """The accounts that completed tasks of these element paths in the case."""
-        found = self.execute(_performers, {"case": case_id, "elements": list(elements)}).scalars()
+    def performers(self, case_id: UUID, elements: Iterable[str], *, after: int = 0) -> set[UUID]:
+        """The accounts that completed tasks of these element paths in the case, of tokens above ``after``.
+
+        Who only signed there did not.
+        """
+        found = self.execute(_performers, {"case": case_id, "elements": list(elements), "after": after}).scalars()
         return {account for account in found if account is not None}
 
     def _locked(self, statement: Prepared, found_by: dict[str, Any], task_id: UUID | None) -> tuple[Case, Task | None]:

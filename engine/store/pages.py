@@ -49,6 +49,7 @@ class WorkItem:
     delegation: str | None = None
     urged_at: datetime | None = None
     suspended: bool = False
+    signing: str | None = None
     deadline: Deadline | None = None
     lamp: Lamp = Lamp.OFF
 

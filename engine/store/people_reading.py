@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,6 +20,22 @@ def entitled(reading: Reading, role: str, scope: str, account: UUID | None = Non
     steps = scope.split("/")
     above = ["/".join(steps[:n]) for n in range(1, len(steps) + 1)]
     return _people(reading, account, t.membership.c.role == role, t.membership.c.scope.in_(above))
+
+
+def colleagues(reading: Reading, text: str, units: Iterable[str], limit: int = 50) -> tuple[Candidate, ...]:
+    """Open accounts whose name, unit or post holds every word of ``text``; without one, those of these units."""
+    who, post = t.account.c, t.membership.c
+    words = text.split()[:5]
+    named = [
+        sa.or_(*(column.contains(word, autoescape=True) for column in (who.display_name, post.unit, post.post)))
+        for word in words
+    ]
+    return _people(reading, None, *(named or [post.unit.in_(list(units))]))[:limit]
+
+
+def people(reading: Reading, accounts: Iterable[UUID]) -> dict[UUID, Candidate]:
+    """Those of the accounts that are open and hold any post at all, by id."""
+    return {one.account: one for one in _people(reading, None, t.account.c.id.in_(list(accounts)))}
 
 
 def _people(reading: Reading, account: UUID | None, *where: sa.ColumnElement[bool]) -> tuple[Candidate, ...]:

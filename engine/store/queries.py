@@ -18,7 +18,7 @@ from engine.store.lines import LONGEST_PAGE, nearest_deadlines, title_of
 from engine.store.pages import CasePage, CaseRow, DocumentRow, IncidentRow, Page
 from engine.store.papers import read_document
 from engine.store.people import account_of
-from engine.store.people_reading import entitled
+from engine.store.people_reading import colleagues, entitled, people
 from engine.store.reading import Reading
 from engine.store.records import Account, Document, Task, Version
 from engine.store.rights import oversees, sees_case
@@ -31,12 +31,14 @@ __all__ = [
     "case_release",
     "cases",
     "cases_behind_calendar",
+    "colleagues",
     "document",
     "entitled",
     "history",
     "incidents",
     "last_of",
     "lines_of",
+    "people",
     "positions",
     "task_page",
     "versions",

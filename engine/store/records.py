@@ -30,6 +30,8 @@ class Task:
 
     ``claimed_by`` is on whose desk it lies. While it is delegated, ``owner`` is who answers for it; ``delegation`` is
     then ``pending`` (it lies with the delegate) or ``resolved`` (it lies with the owner again, to be completed).
+    A signature (``signing``: before, after, beside) asked for at the work item of token ``signs`` is its ``assignee``'s
+    alone, whatever posts they hold.
     """
 
     id: UUID
@@ -56,6 +58,9 @@ class Task:
     owner_name: str | None = None
     delegation: str | None = None
     urged_at: datetime | None = None
+    signing: str | None = None
+    signs: int | None = None
+    assignee: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +136,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewTask:
-    """A task to open. ``due_at`` None takes the case's."""
+    """A task to open. ``due_at`` None takes the case's. One with an ``assignee`` lies on their desk at once."""
 
     id: UUID
     token: int
@@ -142,6 +147,9 @@ class NewTask:
     role_name: str = ""
     form_digest: str | None = None
     instance: int | None = None
+    signing: str | None = None
+    signs: int | None = None
+    assignee: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,14 +33,15 @@ def oversees(actor: Actor, scope: sa.ColumnElement[Any], *roles: str) -> sa.Colu
 def sees_case(actor: Actor) -> sa.ColumnElement[bool]:
     """A condition on ``process_instance``: worked or to be worked on by the actor's post, overseen, or started by them.
 
-    The system itself sees everything.
+    Whoever is asked to sign sees it while they are, and after having signed. The system itself sees everything.
     """
     if actor.account is None:
         return sa.true()
     case = t.process_instance.c
     work = may_work(actor, t.task.c.role, t.task.c.scope) | oversees(actor, t.task.c.scope, *OVERSEERS)
+    signs = (t.task.c.assignee == actor.account) & (t.task.c.status != "cancelled")
     return sa.or_(
         case.started_by == actor.account,
         oversees(actor, case.scope, *OVERSEERS),
-        sa.exists().where(t.task.c.case_id == case.id, work),
+        sa.exists().where(t.task.c.case_id == case.id, work | signs),
     )

@@ -176,14 +176,20 @@ class Saving(CaseLocks, Papers):
             ]
 
     def _open_tasks(self, case: Case, opened: Sequence[NewTask], now: datetime) -> None:
-        tasks = [_fresh_task(case, new, now) for new in opened]
+        names = self._names({new.assignee for new in opened if new.assignee})
+        tasks = [_fresh_task(case, new, now, names) for new in opened]
         self._write(_insert_task, *({**_columns(task), "status": task.status.value} for task in tasks))
         case.tasks += tasks
-        new_places = {(task.role, task.scope) for task in tasks} - self.places
+        new_places = {(task.role, task.scope) for task in tasks if task.assignee is None} - self.places
         if new_places:
             rows = [{"role": role, "scope": scope} for role, scope in sorted(new_places)]
             self._each(self._insert_or_leave(t.task_place), rows)
             self._after_commit.append(lambda: self.places.update(new_places))
+
+    def _names(self, accounts: set[UUID]) -> dict[UUID, str]:
+        who = t.account.c
+        found = self.execute(sa.select(who.id, who.display_name).where(who.id.in_(accounts))) if accounts else ()
+        return {row.id: row.display_name for row in found}
 
     # -- deadlines, waits, incidents
     def _save_deadlines(self, case: Case, rows: Sequence[DeadlineRow]) -> None:
@@ -282,7 +288,7 @@ class Saving(CaseLocks, Papers):
         self.execute(statement, rows[0] if len(rows) == 1 else rows)
 
 
-def _fresh_task(case: Case, new: NewTask, now: datetime) -> Task:
+def _fresh_task(case: Case, new: NewTask, now: datetime, names: Mapping[UUID, str]) -> Task:
     return Task(
         id=new.id,
         case_id=case.id,
@@ -297,7 +303,13 @@ def _fresh_task(case: Case, new: NewTask, now: datetime) -> Task:
         status=TaskStatus.OPEN,
         created_at=now,
         instance=new.instance,
+        claimed_by=new.assignee,
+        claimed_name=names.get(new.assignee) if new.assignee else None,
+        claimed_at=now if new.assignee else None,
         due_at=case.due_at,
+        signing=new.signing,
+        signs=new.signs,
+        assignee=new.assignee,
     )
 
 

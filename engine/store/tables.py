@@ -149,10 +149,14 @@ task = Table(
     Column("owner_name", Text),
     Column("delegation", Text),
     Column("urged_at", Moment),
+    Column("signing", Text),
+    Column("signs", Integer),
+    Column("assignee", Uuid),
     Index("task_case_id_ix", "case_id"),
     _partial("task_place_ix", "role", "scope", "due_at", "id", where="status = 'open'"),
     _partial("task_role_ix", "role", "due_at", "id", where="status = 'open'"),
     _partial("task_claimed_by_ix", "claimed_by", "due_at", "id", where="status = 'open' AND claimed_by IS NOT NULL"),
+    _partial("task_assignee_ix", "assignee", "due_at", "id", where="status = 'open' AND assignee IS NOT NULL"),
     _partial("task_owner_ix", "owner", "due_at", "id", where="status = 'open' AND owner IS NOT NULL"),
 )
 

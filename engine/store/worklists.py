@@ -41,8 +41,8 @@ def worklist(
 ) -> Page[WorkItem]:
     """Open tasks of the actor's posts, due first (those without a due moment last).
 
-    ``view``: ``mine`` (claimed by the actor, or delegated by them to somebody) or ``posts`` (unclaimed or the actor's).
-    ``scope`` is exact.
+    ``view``: ``mine`` (claimed by the actor, delegated by them to somebody, or to be signed by them) or ``posts``
+    (unclaimed or the actor's). ``scope`` is exact.
 
     Raises:
         Invalid: an unknown view, or ``after`` is no cursor of this list.
@@ -107,13 +107,15 @@ def _mine(
     actor: Actor, role: str | None, scope: str | None, wanted: list[sa.ColumnElement[bool]], most: int
 ) -> sa.Select[Any]:
     # Few are claimed by one person: the role is hidden from the planner, which else walks a whole role for them.
-    here = [*wanted, may_work(actor, _task.role.concat(""), _task.scope)]
+    post = may_work(actor, _task.role.concat(""), _task.scope)
+    here = list(wanted)
     if role:
         here.append(_task.role == role)
     if scope:
         here.append(_task.scope == scope)
-    delegated = (_task.owner == actor.account) & (_task.delegation == "pending")
-    return _together([_task.claimed_by == actor.account, delegated], here, most)
+    claimed = (_task.claimed_by == actor.account) & _task.assignee.is_(None) & post
+    delegated = (_task.owner == actor.account) & (_task.delegation == "pending") & post
+    return _together([claimed, delegated, _task.assignee == actor.account], here, most)
 
 
 def _first(statement: sa.Select[Any], most: int) -> sa.Select[Any]:
@@ -168,6 +170,7 @@ def _item(reading: Reading, row: Row[Any], clock: Deadline | None) -> WorkItem:
         delegation=row.delegation,
         urged_at=row.urged_at,
         suspended=row.standing == CaseStatus.SUSPENDED.value,
+        signing=row.signing,
         deadline=clock,
     )
 

@@ -168,7 +168,7 @@ def _local(node: Node) -> set[str]:
 
 def _own(node: Node, around: _Around) -> set[str]:
     """The variables this one node sets."""
-    found = {node.variable or "", *(target for _, target in node.outputs)}
+    found = {node.variable or "", node.properties.get("signatures", ""), *(target for _, target in node.outputs)}
     for text in filter(None, (node.script, node.before, node.after)):
         try:
             found |= assigned(text)
