@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -297,13 +298,19 @@ class Record:
     def _title(self, step: Step) -> str | None:
         """The case's title where it changed; an expression that fails for now keeps the old one."""
         text = self.definition.processes[self.release.root].properties.get("title")
-        if not text or not any(expressions.names(text) & e.values.keys() for e in step.entries if e.values):
+        if not text or not any(_names(text) & e.values.keys() for e in step.entries if e.values):
             return None
         try:
             title = str(expressions.evaluate(text, bpmn.read(self.definition, step.state)))[:200]
         except ExpressionError:
             return None
         return title if title != self.case.title else None
+
+
+@lru_cache(maxsize=4096)
+def _names(text: str) -> frozenset[str]:
+    """The variables a title is made of: asked for after every step, so the text is parsed once."""
+    return frozenset(expressions.names(text))
 
 
 def _incidents(step: Step) -> tuple[NewIncident, ...]:
