@@ -70,7 +70,7 @@ def draft_process(
 
 def too_large(root: Any) -> bool:
     """Does a file hold more flow nodes than are looked at?"""
-    return sum(local(each) in FLOW_NODES for each in root.iter()) > MOST_NODES
+    return sum(1 for _ in root.iter(*map(tag, FLOW_NODES))) > MOST_NODES
 
 
 def link(root: str, processes: Mapping[str, Process]) -> Definition:

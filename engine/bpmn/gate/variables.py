@@ -11,9 +11,9 @@ from itertools import combinations
 
 from engine.bpmn import timers
 from engine.bpmn.definition import Node, Process, Scope, Trigger
-from engine.bpmn.expressions import ExpressionError, assigned, names, problems
 from engine.bpmn.expressions.syntax import Mode
 from engine.bpmn.gate.drawing import World
+from engine.bpmn.gate.reading import assigned, item_keys, names, problems
 from engine.bpmn.gate.sentences import expression, finding
 from engine.bpmn.gate.shape import reach
 from engine.bpmn.nodes import ACTIVITIES
@@ -85,7 +85,7 @@ def _expressions(node: Node, world: World) -> Iterator[str]:
 
 
 def _text(file: str, element: str, text: str, known: set[str], mode: Mode) -> Iterator[Finding]:
-    found = problems(text, mode, ())
+    found = problems(text, mode)
     yield from (expression(file, element, error) for error in found)
     if not found:
         yield from _unset(file, element, names(text) - known)
@@ -93,16 +93,12 @@ def _text(file: str, element: str, text: str, known: set[str], mode: Mode) -> It
 
 def _columns(file: str, element: str, text: str, mode: Mode, world: World) -> Iterator[Finding]:
     """Keys that are read from the variable ``item`` and that no row of the register gives it."""
-    if world.item_keys is None or problems(text, mode, ()):
-        return
-    for each in ast.walk(ast.parse(text.strip(), mode=mode)):
-        of_item = isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and each.value.id == "item"
-        key = each.slice.value if of_item and isinstance(each.slice, ast.Constant) else None  # type: ignore[attr-defined]
-        if isinstance(key, str) and key not in world.item_keys:
-            yield finding(file, element, "item_column", key)
+    if world.item_keys is not None:
+        wrong = [key for key in item_keys(text, mode) if key not in world.item_keys]
+        yield from (finding(file, element, "item_column", key) for key in wrong)
 
 
-def _unset(file: str, element: str, missing: set[str]) -> Iterator[Finding]:
+def _unset(file: str, element: str, missing: frozenset[str]) -> Iterator[Finding]:
     yield from (finding(file, element, "name_unset", name) for name in sorted(missing))
 
 
@@ -170,10 +166,7 @@ def _own(node: Node, around: _Around) -> set[str]:
     """The variables this one node sets."""
     found = {node.variable or "", node.properties.get("signatures", ""), *(target for _, target in node.outputs)}
     for text in filter(None, (node.script, node.before, node.after)):
-        try:
-            found |= assigned(text)
-        except ExpressionError:
-            continue  # reported where it stands
+        found |= assigned(text)
     found |= {trigger.variable or "" for trigger in node.triggers}
     if node.loop:
         found |= {node.loop.outputs or "", node.loop.output or ""}
