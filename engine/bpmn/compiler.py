@@ -11,11 +11,12 @@ from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 
 from engine.bpmn.decisions import add_tables
 from engine.bpmn.definition import Definition, Flow, Lane, Node, Process, Scope
+from engine.bpmn.messages import declared
 from engine.bpmn.nodes import FLOW_NODES, SCOPES, NodeBuilder, Surroundings
 from engine.bpmn.problems import Problems
 from engine.bpmn.reader import BPMN, SPIFF, NodeReader, local, properties, read_xml, tag, text_of
 from engine.bpmn.sentences import diagram
-from engine.bpmn.triggers import Events, messages
+from engine.bpmn.triggers import Events
 from engine.errors import Finding, Refused
 
 MOST_NODES = 1_000
@@ -170,6 +171,7 @@ class _Compiler:
             self.problems.add(key, "start_missing")
             return None
         puts = element.find(tag("ioSpecification"))
+        told = declared(self.root)
         return Process(
             key=key,
             digest=digest,
@@ -182,9 +184,9 @@ class _Compiler:
             inputs=tuple(e.get("id") for e in puts.findall(tag("dataInput"))) if puts is not None else (),
             outputs=tuple(e.get("id") for e in puts.findall(tag("dataOutput"))) if puts is not None else (),
             lanes=self.lanes,
-            forms=tuple(sorted({n.form for n in nodes if n.form})),
+            forms=tuple(sorted({n.form for n in nodes if n.form} | {m.schema for m in told.values() if m.schema})),
             decisions=self.decisions,
-            messages=messages(self.root),
+            messages=told,
         )
 
     def _lanes(self, lane_set: Any) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.bpmn.messages import Message
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flow:
@@ -178,7 +180,7 @@ class Process:
     lanes: dict[str, Lane]
     forms: tuple[str, ...]
     decisions: dict[str, str]
-    messages: tuple[str, ...]
+    messages: dict[str, Message]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,3 +200,7 @@ class Definition:
         """The element at ``process/sub/element``. Raises: KeyError."""
         scope, _, element = path.rpartition("/")
         return self.scopes[scope].nodes[element]
+
+    def message(self, path: str, name: str) -> Message:
+        """The message of this name as the process of the element ``path`` declares it."""
+        return self.processes[path.partition("/")[0]].messages.get(name) or Message(name=name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.bpmn.definition import Trigger
 from engine.bpmn.problems import Problem
-from engine.bpmn.reader import SPIFF, extension, local, tag, text_of
+from engine.bpmn.reader import SPIFF, extension, local, text_of
 
 DEADLINE = re.compile(r"""^deadline\(\s*(?:'([\w-]+)'|"([\w-]+)")\s*\)$""")
 
@@ -127,8 +127,3 @@ def _correlation(element: Any) -> str | None:
     if len(found) > 1:
         raise Problem("several_correlations")
     return _inner(found[0], "expression") if found else None
-
-
-def messages(root: Any) -> tuple[str, ...]:
-    """Names of all messages a file defines."""
-    return tuple(sorted({m.get("name") for m in root.findall(tag("message")) if m.get("name")}))

@@ -9,6 +9,7 @@ from engine.bpmn.compiler import AGAIN, draft_process, too_large
 from engine.bpmn.definition import Process
 from engine.bpmn.gate.drawing import Drawing, World, check_drawing
 from engine.bpmn.gate.ignored import check_ignored
+from engine.bpmn.gate.messages import check_messages
 from engine.bpmn.gate.returns import check_returns
 from engine.bpmn.gate.sentences import finding
 from engine.bpmn.gate.shape import check_compensation, check_shape
@@ -45,6 +46,7 @@ def check(library: Library) -> list[Finding]:
         found += check_returns(process, processes)
         found += _calls(process, processes, {drawing.key for drawing in drawings})
     found += check_soundness(processes)
+    found += check_messages(drawings, processes, world)
     found += _items(world, drawings)
     found += check_tables(library)
     found += _forms(library)
