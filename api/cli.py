@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -107,7 +108,9 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     store = _open(settings)
     out.print("Worker started (Ctrl+C stops it)")
-    server.make_worker(settings, commands.Office(store, state_format=settings.state_format)).run(stop)
+    kept = timedelta(days=settings.messages_kept_days)
+    office = commands.Office(store, state_format=settings.state_format, messages_kept=kept)
+    server.make_worker(settings, office).run(stop)
     store.close()
 
 

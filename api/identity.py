@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
@@ -115,6 +115,16 @@ def once(request: Request) -> Once | None:
         zh, en = "须为 1–200 个可见 ASCII 字符", "must be 1 to 200 visible ASCII characters"
         raise Invalid([Finding(where="Idempotency-Key", rule="idempotency_key", zh=zh, en=en)])
     return Once(key=key, route=f"{request.method} {request.url.path}", digest=request.state.digest)
+
+
+def once_by_files(request: Request, files: Iterable[tuple[str, str, bytes]]) -> Once | None:
+    """Like `once`, for files (name, media type, content): a repeated upload draws another multipart boundary."""
+    found = once(request)
+    if found is None:
+        return None
+    told = [[name, kind, hashlib.sha256(content).hexdigest()] for name, kind, content in sorted(files)]
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return replace(found, digest=hashlib.sha256(text).hexdigest())
 
 
 def once_by_form(request: Request, key: str, pairs: Iterable[tuple[str, str]]) -> Once | None:

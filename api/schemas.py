@@ -14,7 +14,7 @@ from uuid import UUID
 
 from fastapi import Response
 from fastapi.responses import HTMLResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from engine.errors import NotFound
 from engine.model import Actor
@@ -45,6 +45,14 @@ def storable(value: Any) -> Any:
     return value
 
 
+def _sane_year(moment: datetime) -> datetime:
+    """Keep away from the edges of the calendar, where shifting to UTC overflows."""
+    if not 1900 <= moment.year <= 2200:
+        raise ValueError("year out of range")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sane_year)]
 Text = Annotated[str, AfterValidator(storable)]
 Answers = Annotated[dict[str, JsonValue], AfterValidator(storable)]
 Payload = Annotated[JsonValue, AfterValidator(storable)]
@@ -140,12 +148,22 @@ class MigrateIn(_Shape):
 
 
 class MessageIn(_Shape):
-    """A message to whoever waits for this name and key; the sender's `id` makes it count once."""
+    """A message to whoever waits for this name and key; the sender's `id` makes it count once.
+
+    Where nobody waits it is kept until `expires_at` (else as long as the diagram says).
+    """
 
     name: Word
     key: Word
     id: Word
     payload: Payload = None
+    expires_at: Moment | None = None
+
+
+class UntilIn(_Shape):
+    """Until when; none: as long again as it was to be at first."""
+
+    until: Moment | None = None
 
 
 class MembershipIn(_Shape):

@@ -30,7 +30,7 @@ class SealKeys:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What one server process needs to know. Sizes in bytes."""
+    """What one server process needs to know. Sizes in bytes; messages are kept so long by themselves."""
 
     database_url: str = "sqlite:///var/sanwei.db"
     keys_path: Path = DEV_KEYS
@@ -43,6 +43,7 @@ class Settings:
     port: int = 8000
     simulation: bool = False
     state_format: int = bpmn.FORMAT
+    messages_kept_days: int = 30
     language: Language = "zh"
 
     def keys(self) -> SealKeys:
@@ -77,6 +78,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         upload_limit=reader.number("UPLOAD_LIMIT", default.upload_limit, least=1_000),
         host=host,
         port=reader.number("PORT", default.port, least=0),
+        messages_kept_days=reader.number("MESSAGES_KEPT_DAYS", default.messages_kept_days, least=1),
         simulation=reader.switch("SIMULATION", default.simulation),
         state_format=reader.number("STATE_FORMAT", default.state_format, least=1, most=bpmn.FORMAT),
         language=reader.language("LANGUAGE", default.language),

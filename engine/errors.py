@@ -157,6 +157,12 @@ class NothingWaits(Conflict):
     zh = "该办件目前不能进行此操作"
 
 
+class AlreadyStarted(Conflict):
+    """A message of this name and key has started its case before; no case will wait for another."""
+
+    zh = "该消息已启动过办件"
+
+
 class StaleRevision(Conflict):
     """The case was written by somebody else in between; nothing of this attempt has been written."""
 

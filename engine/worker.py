@@ -12,13 +12,16 @@ from uuid import UUID, uuid4
 
 from engine import documents
 from engine.commands.cases import fire
+from engine.commands.keeping import expire_messages
 from engine.commands.office import Office
 from engine.commands.publishing import follow_calendar
+from engine.commands.sending import Undelivered, deliver_sent, hand_over_kept
 from engine.commands.stuck import FIRING_FAILED
 from engine.connectors import SmsGateway, Undeliverable
 from engine.errors import DatabaseBusy, Invalid, StaleRevision
 from engine.model import Event
 from engine.store import Changes, Job, NewIncident
+from engine.store.messages import DELIVER
 from engine.store.points import reached
 
 LEASE = timedelta(seconds=60)
@@ -26,6 +29,8 @@ LATER = timedelta(minutes=5)
 BATCH = 20
 IDLE_SECONDS = 0.5
 LONGEST_VERB = 120.0
+SWEEP_SECONDS = 60.0
+PURGED = 500
 UNFORESEEN = "unforeseen"
 
 log = logging.getLogger(__name__)
@@ -39,6 +44,7 @@ class Worker:
         self._sms = sms
         self._followed: str | None = None
         self._again_at: float | None = None
+        self._sweep_at = 0.0
 
     def run(self, stop: Flag) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""
@@ -56,7 +62,8 @@ class Worker:
 
     def once(self) -> int:
         """One round over everything due; gives how much there was to do."""
-        return self._calendar() + self._timers() + self._renderings() + self._messages()
+        self._sweep()
+        return self._calendar() + self._timers() + self._renderings() + self._notices() + self._messages()
 
     def _calendar(self) -> int:
         """Follow a new calendar where its publisher did not: killed on the way, or a verb was under way beside it.
@@ -140,7 +147,7 @@ class Worker:
         with self._office.store.transaction() as tx:
             _finish(lambda: tx.fail_job(job, code))
 
-    def _messages(self) -> int:
+    def _notices(self) -> int:
         with self._office.store.transaction() as tx:
             jobs = tx.claim_outbox(("sms",), BATCH, LEASE)
         for job in jobs:
@@ -165,6 +172,59 @@ class Worker:
         reached("after_send")
         with self._office.store.transaction() as tx:
             _finish(lambda: tx.failed(job, code) if code else tx.sent(job))
+
+    def _messages(self) -> int:
+        """What cases have thrown for others, and what was kept for a case that waits now."""
+        with self._office.store.transaction() as tx:
+            thrown = tx.claim_outbox(("message", "signal"), BATCH, LEASE)
+            kept = tx.claim_jobs((DELIVER,), BATCH, LEASE)
+        for job in thrown:
+            self._carry(job)
+        for job in kept:
+            self._hand_over(job)
+        return len(thrown) + len(kept) + expire_messages(self._office)
+
+    def _carry(self, job: Job) -> None:
+        """Deliver, then mark: killed in between, it is delivered again under its one id, and counts once."""
+        code, final = "", False
+        try:
+            deliver_sent(self._office, job)
+        except Undelivered as error:
+            code, final = error.code, error.final
+        except DatabaseBusy:
+            raise
+        except Exception as error:
+            log.error("delivery failed message=%s error=%s", job.id, type(error).__name__)
+            code = UNFORESEEN
+        reached("after_deliver")
+        with self._office.store.transaction() as tx:
+            _finish(lambda: tx.failed(job, code, final=final) if code else tx.sent(job))
+
+    def _hand_over(self, job: Job) -> None:
+        """Give what was kept to who waits; done before or by somebody else, there is nothing left to give."""
+        code = ""
+        try:
+            hand_over_kept(self._office, job.payload["name"], job.payload["key"])
+        except DatabaseBusy:
+            raise
+        except Exception as error:
+            log.error("handing over failed job=%s error=%s", job.id, type(error).__name__)
+            code = UNFORESEEN
+        reached("after_deliver")
+        with self._office.store.transaction() as tx:
+            _finish(lambda: tx.fail_job(job, code) if code else tx.finish_job(job))
+
+    def _sweep(self) -> None:
+        """Now and then: forget old answers, and find messages whose receiver could not take them when they came."""
+        if monotonic() < self._sweep_at:
+            return
+        self._sweep_at = monotonic() + SWEEP_SECONDS
+        with self._office.store.transaction() as tx:
+            while tx.purge_answers(PURGED) == PURGED:
+                pass
+            pairs = tx.paired(BATCH)
+        for name, key in pairs:
+            hand_over_kept(self._office, name, key)
 
 
 def _issued(number: str | None, at: Any) -> Mapping[str, str]:

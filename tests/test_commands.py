@@ -252,9 +252,13 @@ def test_a_message_id_is_taken_once(town: Town) -> None:
     begun = c.start_case(town.office, town["counter1"], "food_business_permit", {})
     c.complete_task(town.office, town["counter1"], begun.tasks[0].id, a.food_application())
     told = {"name": "withdrawal", "key": begun.business_key, "payload": {"reason": "因故"}, "message_id": "m-1"}
-    assert c.deliver_message(town.office, town["counter1"], **told).outcome == "withdrawn"
-    with pytest.raises(NothingWaits):
-        c.deliver_message(town.office, town["counter1"], **told)
+    first = c.deliver_message(town.office, town["counter1"], **told)
+    assert (first.status, first.case) == ("delivered", begun.case)
+    assert c.case_view(town.office, town["counter1"], begun.case).outcome == "withdrawn"
+    assert c.deliver_message(town.office, town["counter1"], **told) == first
+    with pytest.raises(KeyReused):
+        c.deliver_message(town.office, town["counter1"], **{**told, "payload": {"reason": "另因"}})
+    assert town.kinds(begun.case).count("message.delivered") == 1
 
 
 def test_a_running_case_keeps_its_release_and_the_next_start_takes_the_new_one(town: Town) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from engine.errors import BusinessKeyTaken, DatabaseBusy, KeyReused, NothingWaits, StaleRevision
 from engine.model import CaseStatus, Event, Once, TaskStatus
-from engine.store import NewPaper, Series, Store, WaitRow, database, new_id, points, verify
+from engine.store import Message, NewPaper, Series, Store, Transaction, WaitRow, database, new_id, points, verify
 from tests.conftest import KEYS
 from tests.store_kit import changes, completed, person, registered, started
 
@@ -251,9 +251,14 @@ def test_a_message_reaches_the_case_that_has_waited_longest(store: Store) -> Non
     with pytest.raises(NothingWaits), store.transaction() as tx:
         tx.lock_subscription("paid", "K")
     with store.transaction() as tx:
-        assert tx.take_message("bank", "m1")
-        assert not tx.take_message("bank", "m1")
-        assert tx.take_message("other bank", "m1")
+        assert tx.take_message(_letter(tx, "bank"))
+        assert not tx.take_message(_letter(tx, "bank"))
+        assert tx.take_message(_letter(tx, "other bank"))
+
+
+def _letter(tx: Transaction, sender: str) -> Message:
+    at = tx.now()
+    return Message(number=new_id(), sender=sender, id="m1", name="paid", key="K", status="delivered", taken_at=at)
 
 
 def test_a_message_delivered_twice_at_once_is_taken_once(postgresql: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -39,7 +40,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = told
     app.state.store = store
-    app.state.office = commands.Office(store, state_format=told.state_format)
+    kept = timedelta(days=told.messages_kept_days)
+    app.state.office = commands.Office(store, state_format=told.state_format, messages_kept=kept)
     app.state.metrics = Metrics()
     app.include_router(rest.router)
     app.include_router(pages.router)

@@ -108,8 +108,8 @@ def _uploads(office: c.Office, asker: Asker, form: Posted, view: c.TaskView) -> 
     def kept(sent: Sent) -> str:
         if view.why_not in {"closed", "post"}:
             return f"sha256:{hashlib.sha256(sent.content).hexdigest()}"
-        labels = {"name": sent.name, "media_type": sent.media_type}
-        return c.attach_file(office, asker.actor, view.task.id, **labels, content=sent.content)
+        task, kind = view.task.id, sent.media_type
+        return c.attach_file(office, asker.actor, task, name=sent.name, media_type=kind, content=sent.content)
 
     return [(sent.field, kept(sent)) for sent in form.files]
 

@@ -68,7 +68,8 @@ async def _uploaded(request: Request) -> dict[str, bytes]:
 def deploy(request: Request, files: Annotated[dict[str, bytes], Depends(_uploaded)]) -> Response:
     """Publish one or more files, named by their paths, over what is published (designer); 422 with all findings."""
     office, actor = identity.office(request), identity.asker(request).actor
-    return Answer(c.publish(office, actor, Library(files), alone=False), 201)
+    once = identity.once_by_files(request, [(path, "", content) for path, content in files.items()])
+    return Answer(c.publish(office, actor, Library(files), alone=False, once=once), 201)
 
 
 @router.get("/process-definitions")

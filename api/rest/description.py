@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
 from fastapi.openapi.utils import get_openapi
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator
 
-from api.schemas import storable
+from api.schemas import Moment, storable
+
+__all__ = ["Cursor", "Described", "Filter", "Limit", "Moment", "problem_responses"]
 
 FINDING_FIELDS = ("where", "rule", "zh", "en", "mend_zh", "mend_en", "severity")
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -49,14 +51,6 @@ _KEY_PARAMETER = {
 _KEYLESS = frozenset({"/api/sessions"})
 
 
-def _sane_year(moment: AwareDatetime) -> AwareDatetime:
-    """Keep away from the edges of the calendar, where shifting to UTC overflows."""
-    if not 1900 <= moment.year <= 2200:
-        raise ValueError("year out of range")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_sane_year)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500), AfterValidator(storable)]
 Filter = Annotated[str | None, Query(max_length=200), AfterValidator(storable)]

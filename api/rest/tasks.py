@@ -112,19 +112,23 @@ def recall(request: Request, task_id: UUID) -> Response:
 @router.post("/tasks/{task_id}/draft", status_code=204)
 def draft(request: Request, task_id: UUID, given: AnswersIn) -> Response:
     """Keep the caller's unfinished answers; unchecked, replaced by the next draft."""
-    c.save_draft(identity.office(request), identity.asker(request).actor, task_id, given.answers)
+    actor, once = identity.asker(request).actor, identity.once(request)
+    c.save_draft(identity.office(request), actor, task_id, given.answers, once=once)
     return Response(status_code=204)
 
 
 @router.post("/tasks/{task_id}/attachments", status_code=201)
 def attach(request: Request, task_id: UUID, file: Annotated[UploadFile, File()]) -> Response:
     """Store a file; its digest is what the form's attachment field takes."""
+    actor, content = identity.asker(request).actor, file.file.read()
+    name, kind = file.filename or "file", file.content_type or "application/octet-stream"
     digest = c.attach_file(
         identity.office(request),
-        identity.asker(request).actor,
+        actor,
         task_id,
-        name=file.filename or "file",
-        media_type=file.content_type or "application/octet-stream",
-        content=file.file.read(),
+        name=name,
+        media_type=kind,
+        content=content,
+        once=identity.once_by_files(request, [(name, kind, content)]),
     )
     return Answer({"digest": digest}, 201)

@@ -6,9 +6,10 @@ Written as properties of the ``message`` element: ``schema`` (path of a form bel
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -110,3 +111,14 @@ def _joined(one: Known | None, two: Known) -> Known:
         element=one.element or two.element,
         caught=one.caught or two.caught,
     )
+
+
+def known_to(known: Known) -> bytes:
+    """The bytes under which a publication keeps what it says of a message."""
+    return json.dumps(asdict(known), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def known_from(content: bytes) -> Known:
+    """The reverse of ``known_to``."""
+    plain = json.loads(content)
+    return Known(**{**plain, "message": Message(**plain["message"])})

@@ -1,14 +1,18 @@
 """The verbs and readings of the engine. One verb, one transaction: all is written, or nothing but the refusal."""
 
-from engine.commands.cases import (
-    deliver_message,
-    fire_due,
-    recompute_deadlines,
-    start_case,
-    withdraw_case,
-)
+from engine.commands.cases import fire_due, recompute_deadlines, start_case
 from engine.commands.catalogue import DefinitionRow, TaskForm, process_definitions, process_xml, task_forms
 from engine.commands.handing import candidates, delegate_task, resolve_task, transfer_task
+from engine.commands.keeping import (
+    KeptMessage,
+    StuckMessage,
+    extend_message,
+    give_up_message,
+    kept_messages,
+    retry_incident,
+    stuck_messages,
+)
+from engine.commands.messages import Delivery, deliver_message
 from engine.commands.moving import Migration, PlannedLine, migrate_case, next_diagram, plan_migration
 from engine.commands.office import Office
 from engine.commands.packages import Written, export_case, export_cases, write_package
@@ -41,7 +45,7 @@ from engine.commands.signers import (
     signers,
 )
 from engine.commands.signing import ChainSigning, Signing
-from engine.commands.stuck import Stuck, explained, incidents, retry_incident, stuck_diagram
+from engine.commands.stuck import Stuck, explained, incidents, stuck_diagram
 from engine.commands.suspending import Suspension, resume_case, suspend_case
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
 from engine.commands.unpacking import Package, read_package
@@ -62,6 +66,7 @@ from engine.commands.views import (
     task_view,
     worklist,
 )
+from engine.commands.withdrawal import withdraw_case
 
 __all__ = [
     "AskedSigner",
@@ -71,6 +76,8 @@ __all__ = [
     "Comment",
     "DeadlineView",
     "DefinitionRow",
+    "Delivery",
+    "KeptMessage",
     "Migration",
     "Office",
     "Package",
@@ -84,6 +91,7 @@ __all__ = [
     "Signature",
     "Signing",
     "Stuck",
+    "StuckMessage",
     "Suspension",
     "TaskForm",
     "TaskView",
@@ -110,9 +118,12 @@ __all__ = [
     "explained",
     "export_case",
     "export_cases",
+    "extend_message",
     "fire_due",
+    "give_up_message",
     "history",
     "incidents",
+    "kept_messages",
     "log_in",
     "log_out",
     "may_publish",
@@ -150,6 +161,7 @@ __all__ = [
     "signers",
     "start_case",
     "stuck_diagram",
+    "stuck_messages",
     "suspend_case",
     "task_forms",
     "task_view",

@@ -51,8 +51,12 @@ def _at(row: HistoryRow) -> datetime:
 
 
 def _start(definition: Definition, state: bytes, row: HistoryRow) -> Step:
-    key = row.detail["business_key"]
-    return bpmn.start(definition, _at(row), _values(row), business_key=key, semantics=row.semantics)
+    """By a person, or by a message: then at the event it met, with its content, under the key it came with."""
+    values, key = dict(_values(row)), row.detail["business_key"]
+    met: dict[str, Any] = {}
+    if "at" in row.detail:
+        key, met = values.pop("key"), {"at": row.detail["at"], "payload": values.pop("payload")}
+    return bpmn.start(definition, _at(row), values, business_key=key, semantics=row.semantics, **met)
 
 
 def _complete(definition: Definition, state: bytes, row: HistoryRow) -> Step:
@@ -98,6 +102,7 @@ INPUTS: dict[str, Again] = {
     "case.started": _start,
     "task.completed": _complete,
     "message.delivered": _deliver,
+    "signal.delivered": _deliver,
     "timer.fired": _fire,
     "incident.retried": _retry,
     "task.returned": _return,

@@ -1,4 +1,4 @@
-"""Verbs on a case: start, withdraw, give a message, fire what is due."""
+"""Verbs on a case: start it, fire what is due, follow the calendar."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from engine.calendar import SHANGHAI, Calendar
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.office import Office
 from engine.commands.record import Record, outcome_from_plain, outcome_of, outcome_to_plain
-from engine.errors import CaseEnded, CaseSuspended, Finding, Forbidden, Invalid, NotFound, NothingWaits, Refused
+from engine.errors import CaseSuspended, Finding, Forbidden, Invalid, Refused
 from engine.model import ActedAs, Actor, CaseStatus, Once, Outcome, Release
-from engine.store import Case, CasePage, Series, Transaction, WaitRow, new_id, queries
+from engine.store import Case, CasePage, Series, Transaction, new_id
 from engine.store.points import reached
 
-WITHDRAWAL = "withdrawal"
 # How many moments one command makes up for when nobody has come by for long.
 MOMENTS = 100
 # What the numbers look like that the district gives; a caller's own key never looks so.
@@ -54,41 +53,40 @@ def start_case(
         if once and (answer := tx.recall(actor, once)) is not None:
             return outcome_from_plain(answer)
         definition = office.definition(release)
-        values = _inputs(definition, variables) | _item(office, definition)
+        values = _inputs(definition, variables) | item_of(office, definition)
         role, scope = starter(definition, values)
         if actor.holding(role, scope) is None:
             raise Forbidden(role=role, scope=scope)
         _check_key(business_key)
-        number = business_key or _number(tx, process_key, values.get("item"))
+        number = business_key or next_number(tx, process_key, values.get("item"))
         who = acted_as(actor, role, scope)
-        record = _new(office, tx, release, number=number, values=values, actor=who, scope=scope)
+        record = new_record(office, tx, release, number=number, actor=who, scope=scope)
+        record.input("case.started", detail={"process": release.root, "business_key": number}, values=values)
+        record.take(bpmn.start(definition, record.now, values, business_key=number, semantics=release.semantics))
         return saved(tx, record.case, record, actor, once)
 
 
-def _new(
+def new_record(
     office: Office,
     tx: Transaction,
     release: Release,
     *,
     number: str,
-    values: Mapping[str, Any],
     actor: ActedAs,
     scope: str,
+    case_id: UUID | None = None,
 ) -> Record:
-    """A case of its own, with its first step taken."""
+    """A case of its own under this number, in which nothing has happened yet."""
     tx.put_release(release)
     case = tx.new_case(
-        new_id(),
+        case_id or new_id(),
         business_key=number,
         process_key=release.root,
         release=release.digest,
         started_by=actor.account,
         scope=scope,
     )
-    _, definition, record = opened(office, tx, case, actor)
-    record.input("case.started", detail={"process": release.root, "business_key": number}, values=values)
-    record.take(bpmn.start(definition, record.now, values, business_key=number, semantics=release.semantics))
-    return record
+    return opened(office, tx, case, actor)[2]
 
 
 def _inputs(definition: Definition, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +113,8 @@ def _check_key(business_key: str | None) -> None:
         raise Invalid([Finding(where="business_key", rule="reserved", zh=zh, en=en)])
 
 
-def _item(office: Office, definition: Definition) -> dict[str, Any]:
+def item_of(office: Office, definition: Definition) -> dict[str, Any]:
+    """The variable ``item`` of a service item's process; nothing for any other."""
     code = definition.processes[definition.root].properties.get("item")
     return {"item": office.registers(office.published()).item(code)} if code else {}
 
@@ -136,7 +135,7 @@ def starter(definition: Definition, values: Mapping[str, Any]) -> tuple[str, str
     return lane.id, str(where)
 
 
-def _number(tx: Transaction, process_key: str, item: Mapping[str, Any] | None) -> str:
+def next_number(tx: Transaction, process_key: str, item: Mapping[str, Any] | None) -> str:
     """A case number: the national 43 digits for a service item (31-digit code, date, serial)."""
     today = tx.now().astimezone(SHANGHAI)
     stem = f"{item['code'] if item else process_key + '-'}{today:%Y%m%d}"
@@ -149,7 +148,7 @@ def saved(tx: Transaction, case: Case, record: Record, actor: Actor, once: Once 
     tx.save(case, record.changes())
     outcome = outcome_of(case)
     if once:
-        tx.remember(actor, once, outcome_to_plain(outcome))
+        tx.remember(actor, once, outcome_to_plain(outcome), case)
     return outcome
 
 
@@ -243,9 +242,10 @@ def fire_due(office: Office, case_id: UUID) -> None:
 
 
 def start_lane(definition: Definition) -> Lane | None:
-    """The lane in which the root's start event lies."""
+    """The lane in which the root's start event lies: a plain one, else one that an event meets."""
     scope = definition.processes[definition.root].scopes[definition.root]
-    return next((scope.nodes[name].lane for name in scope.starts if scope.nodes[name].lane), None)
+    met = (node.id for node in scope.nodes.values() if node.kind == "startEvent" and node.triggers)
+    return next((scope.nodes[name].lane for name in (*scope.starts, *met) if scope.nodes[name].lane), None)
 
 
 def may_act(actor: Actor, definition: Definition, case: Case | CasePage) -> bool:
@@ -256,72 +256,8 @@ def may_act(actor: Actor, definition: Definition, case: Case | CasePage) -> bool
     return lane is not None and actor.holding(lane.id, case.scope) is not None
 
 
-def withdraw_case(office: Office, actor: Actor, case_id: UUID, reason: str, *, once: Once | None = None) -> Outcome:
-    """The applicant takes the application back (until the decision): the message ``withdrawal`` of the diagram.
-
-    Raises:
-        NotFound: no such case, or none that the actor may see. NothingWaits: too late.
-        Forbidden: not at a counter that takes such applications.
-        Invalid: no reason. Only the refusal is recorded then.
-    """
-    with attempt(office, actor, "withdraw", {"case": str(case_id), "reason": reason}) as made:
-        made.case = case_id
-        if not reason.strip() or len(reason) > 500:
-            raise Invalid([Finding(where="reason", rule="required", zh="请填写撤回原因（500 字以内）", en="Say why")])
-        payload = {"reason": reason.strip()}
-        with settled(office, lambda tx: tx.lock_case(case_id)) as (tx, case):
-            if once and (answer := tx.recall(actor, once)) is not None:
-                return outcome_from_plain(answer)
-            wait = next((w for w in case.waits if w.kind == "message" and w.name == WITHDRAWAL), None)
-            return _deliver(
-                office, tx, case, actor=actor, wait=wait, payload=payload, once=once, detail={"message": WITHDRAWAL}
-            )
-
-
-def deliver_message(
-    office: Office,
-    actor: Actor,
-    *,
-    name: str,
-    key: str,
-    payload: Any,
-    message_id: str,
-    once: Once | None = None,
-) -> Outcome:
-    """Give a message to the case that waits for it under this name and correlation key.
-
-    The same ``message_id`` of the same sender is taken once.
-
-    Raises:
-        NothingWaits: no case that the sender may see waits, or it was taken before. Forbidden: may not act on the case.
-    """
-    given = {"name": name, "key": key, "payload": payload, "id": message_id}
-    with attempt(office, actor, "deliver", given) as made:
-        waiting: list[WaitRow] = []
-
-        def lock(tx: Transaction) -> Case:
-            case, wait = tx.lock_subscription(name, key)
-            waiting[:] = [wait]
-            return case
-
-        try:
-            with settled(office, lock) as (tx, case):
-                made.case = case.id
-                if once and (answer := tx.recall(actor, once)) is not None:
-                    return outcome_from_plain(answer)
-                if not tx.take_message(actor.name, message_id):
-                    raise NothingWaits(message=name)
-                told = {"message": name, "id": message_id}
-                return _deliver(office, tx, case, actor=actor, wait=waiting[0], payload=payload, once=once, detail=told)
-        except (NothingWaits, NotFound) as error:
-            if (before := answered(office, actor, once)) is not None:
-                return before
-            # Keys can be guessed: to who may not see the case, nobody waits.
-            raise NothingWaits(message=name) from error
-
-
-def answered(office: Office, actor: Actor, once: Once | None) -> Outcome | None:
-    """The answer given before under this key, asked for without the case: what had waited for it is gone by now.
+def answered(office: Office, actor: Actor, once: Once | None) -> Any:
+    """The answer given before under this key, as plain JSON, asked for without the case: it may wait no more.
 
     Raises:
         KeyReused: the key came with another request.
@@ -331,35 +267,7 @@ def answered(office: Office, actor: Actor, once: Once | None) -> Outcome | None:
     with office.store.transaction() as tx:
         answer = tx.recall(actor, once)
         tx.abandon()
-    return None if answer is None else outcome_from_plain(answer)
-
-
-def _deliver(
-    office: Office,
-    tx: Transaction,
-    case: Case,
-    *,
-    actor: Actor,
-    wait: WaitRow | None,
-    payload: Any,
-    once: Once | None,
-    detail: dict[str, Any],
-) -> Outcome:
-    _, definition, record = opened(office, tx, case, None, suspended=True)
-    if not may_act(actor, definition, case):
-        queries.case_page(tx, actor, case.id)  # who may not see a case does not learn that it exists
-        raise Forbidden(process=case.process_key)
-    if case.status is CaseStatus.ENDED or case.state is None:
-        raise CaseEnded(outcome=case.outcome)
-    check_moving(case)
-    if wait is None:
-        raise NothingWaits()
-    record.actor = acted_as(actor)
-    record.input(
-        "message.delivered", element=wait.element, detail={**detail, "wait": wait.number}, values={"payload": payload}
-    )
-    record.take(bpmn.deliver(definition, case.state, record.now, wait.number, payload))
-    return saved(tx, case, record, actor, once)
+    return answer
 
 
 def recompute_deadlines(office: Office, case_id: UUID) -> None:

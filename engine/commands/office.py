@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 from engine import bpmn
 from engine.bpmn import Process
+from engine.bpmn.messages import Known, known_from
 from engine.calendar import Calendar
 from engine.commands.shelf import SIGNING_FORM, Shelf
 from engine.errors import NotFound
@@ -19,6 +21,8 @@ from engine.store import Publication, Store
 DISTRICT = "liwan"
 # What a release names besides processes and forms: the tables and templates a running case may still need.
 KEPT_REGISTERS = ("deadline_kinds", "departments", "papers", "notices")
+# How long a message waits for who will wait for it, where neither sender nor diagram says.
+MESSAGES_KEPT = timedelta(days=30)
 
 
 class Office(Shelf):
@@ -27,10 +31,20 @@ class Office(Shelf):
     ``state_format`` is the newest way in which states may be written: that of the oldest server still running.
     """
 
-    def __init__(self, store: Store, *, state_format: int = bpmn.FORMAT) -> None:
+    def __init__(
+        self, store: Store, *, state_format: int = bpmn.FORMAT, messages_kept: timedelta = MESSAGES_KEPT
+    ) -> None:
         super().__init__(store)
         self.store = store
         self.state_format = state_format
+        self.messages_kept = messages_kept
+
+    def message(self, name: str) -> Known | None:
+        """What the publication in force says of a message, None where no diagram names it."""
+        digest = self.published().entries.get("message", {}).get(name)
+        if digest is None:
+            return None
+        return self._once("message", digest, lambda: known_from(self.store.artefact(digest)))
 
     def current_calendar(self) -> Calendar:
         """The calendar in force: running cases follow it too, their deadlines are recomputed when it changes."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from engine import forms
-from engine.bpmn import gate
+from engine.bpmn import gate, messages
 from engine.calendar import announced_days, merged_days
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import recompute_deadlines
 from engine.commands.office import DISTRICT, Office
 from engine.errors import Forbidden, Refused, SanweiError, StaleRevision
-from engine.model import Actor, Event, Library
+from engine.model import Actor, Event, Library, Once
 from engine.store import Publication, Transaction, queries
 
 ROOMS = ("processes", "forms")
@@ -21,6 +23,8 @@ KINDS = {"bpmn": "process", "dmn": "decision", "csv": "register"}
 TEMPLATES = {"documents": "paper", "notices": "notice"}
 SOURCE = "source"
 """The kind under which every file is kept as it was written, so that one file can be published alone later."""
+DERIVED = (f"{SOURCE}:", "message:")
+"""What is published with the files that hold it, and not named beside them."""
 
 
 def read_library(root: Path) -> Library:
@@ -33,7 +37,9 @@ def read_library(root: Path) -> Library:
     return Library(files)
 
 
-def publish(office: Office, actor: Actor, library: Library, *, alone: bool = True) -> Publication:
+def publish(
+    office: Office, actor: Actor, library: Library, *, alone: bool = True, once: Once | None = None
+) -> Publication:
     """Publish a library: what changed becomes the next publication, reaching every later start.
 
     ``alone``: the files are the whole library; else they are laid over the one in force (a file at a time). A changed
@@ -54,6 +60,8 @@ def publish(office: Office, actor: Actor, library: Library, *, alone: bool = Tru
         if any(finding.severity == "error" for finding in findings):
             raise Refused(sorted(findings, key=lambda finding: finding.severity))
         with office.store.transaction() as tx:
+            if once and (answer := tx.recall(actor, once)) is not None:
+                return _publication(answer)
             entries = _entries(tx, library)
             publication = tx.publish(entries, actor.account)
             if publication.changed:
@@ -62,10 +70,24 @@ def publish(office: Office, actor: Actor, library: Library, *, alone: bool = Tru
                 detail = {"publication": publication.number, "changed": list(publication.changed)}
                 event = Event(kind="library.published", input=True, actor=acted_as(actor, "designer"), detail=detail)
                 tx.append("definition:", [event])
-    if before is not None and "register:calendar" in publication.changed:
+            moved = before is not None and "register:calendar" in publication.changed
+            made = tuple(name for name in publication.changed if not name.startswith(DERIVED))
+            publication = replace(publication, changed=made or publication.changed)
+            if once:
+                tx.remember(actor, once, _plain(publication))
+    if moved:
         follow_calendar(office)
-    made = tuple(name for name in publication.changed if not name.startswith(f"{SOURCE}:"))
-    return replace(publication, changed=made or publication.changed)
+    return publication
+
+
+def _plain(publication: Publication) -> dict[str, Any]:
+    at = publication.published_at.isoformat()
+    return {**{n: getattr(publication, n) for n in ("number", "entries", "changed")}, "published_at": at}
+
+
+def _publication(plain: Mapping[str, Any]) -> Publication:
+    at, changed = datetime.fromisoformat(plain["published_at"]), tuple(plain["changed"])
+    return Publication(number=plain["number"], entries=plain["entries"], published_at=at, changed=changed)
 
 
 def may_publish(actor: Actor) -> bool:
@@ -86,6 +108,8 @@ def _entries(tx: Transaction, library: Library) -> dict[str, dict[str, str]]:
     for path, content in sorted(library.files.items()):
         for kind, name, kept in ((SOURCE, path, content), *_process_file(path, content), *_form_file(path, library)):
             entries.setdefault(kind, {})[name] = tx.put_artefact(kind, name, kept)
+    for name, known in messages.known(library).items():
+        entries.setdefault("message", {})[name] = tx.put_artefact("message", name, messages.known_to(known))
     return entries
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from engine import bpmn
-from engine.bpmn import Act, Definition, Entry, Step, Work, expressions
+from engine.bpmn import Act, Definition, Entry, Sent, Step, Work, expressions
 from engine.bpmn.expressions import ExpressionError
 from engine.commands.clock import Clocks
 from engine.commands.shelf import SIGNING_FORM, InForce
@@ -34,6 +34,9 @@ from engine.store import (
 )
 
 DEADLOCK = "deadlock"
+UNCAUGHT = "error_uncaught"
+# What a diagram throws for others; an error or escalation nobody caught stays in the case's own history.
+THROWN = ("message", "signal")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -91,9 +94,11 @@ class Record:
             raise InputRejected([], "The step spent its budget")
         if step.format > self.office.state_format:
             raise NotBeforeUpgrade(format=step.format)
-        acts = list(step.acts)
+        acts, sent = list(step.acts), [each for each in step.sent if each.kind in THROWN]
         for entry in step.entries:
             self._entry(entry)
+            if entry.kind == "event.thrown" and entry.detail["kind"] in THROWN:
+                self._send(sent.pop(0))
             while acts and entry.kind in ("element.completed", "event.caught") and _belongs(acts[0], entry):
                 self._act(acts.pop(0))
         for act in acts:
@@ -225,6 +230,12 @@ class Record:
         self.derived("notice.queued", detail=detail, values={"written_from": digest_of(payload)}, **where)
         self.outgoing.append(Outgoing(id=new_id(), kind="sms", name=act.name, payload=payload))
 
+    def _send(self, sent: Sent) -> None:
+        """A message or signal for others leaves with the commit. The number of its event is its id for ever."""
+        number = self.case.events + len(self.events)
+        payload = {"id": str(number), "key": sent.key, "payload": sent.payload, "element": sent.element}
+        self.outgoing.append(Outgoing(id=new_id(), kind=sent.kind, name=sent.name or "", payload=payload))
+
     def _end_clocks(self) -> None:
         for kind, detail in self.clocks.end(self.now):
             self.derived(kind, detail=detail, occurred_at=self.now)
@@ -314,8 +325,10 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _incidents(step: Step) -> tuple[NewIncident, ...]:
-    """The machine's, and one for a case that nothing can ever move: no element failed, the diagram did."""
+    """The machine's, one for an error that ended the case because nothing caught it, and one for a case that nothing
+    can ever move: no element failed there, the diagram did."""
     found = tuple(NewIncident(token=i.token, element=i.element, code=i.code) for i in step.incidents)
+    found += tuple(NewIncident(token=None, element=s.element, code=UNCAUGHT) for s in step.sent if s.kind == "error")
     return (*found, NewIncident(token=None, element=None, code=DEADLOCK)) if step.stuck else found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +11,10 @@ from engine import bpmn
 from engine.commands.attempt import acted_as, attempt
 from engine.commands.cases import answered, opened, saved, settled, until_now
 from engine.commands.office import Office
-from engine.commands.record import DEADLOCK, Record, outcome_from_plain
+from engine.commands.record import DEADLOCK, UNCAUGHT, Record, outcome_from_plain, outcome_of, outcome_to_plain
 from engine.errors import DatabaseBusy, Forbidden, NotFound, StillStuck
 from engine.model import Actor, CaseStatus, Once, Outcome
-from engine.store import Case, Incident, IncidentRow, Transaction, queries
+from engine.store import Case, Incident, IncidentRow, NewIncident, Transaction, queries
 
 FIRING_FAILED = "firing_failed"
 # What the host itself gives as a reason; the machine's are the machine's to explain.
@@ -25,6 +25,12 @@ HOST: Mapping[str, tuple[str, str]] = {
     ),
     FIRING_FAILED: ("到期事项处理失败，系统会再试", "What fell due could not be done; it is tried again"),
     "unforeseen": ("发生未预料的错误，详见服务器日志", "An unforeseen error; see the server's log"),
+    UNCAUGHT: ("没有环节处理的错误结束了办件；重试即表示已查看", "An error nothing caught ended the case; retry: seen"),
+    "message_expired": ("保留期限内没有办件接收该消息", "No case has waited for the message in time"),
+    "message_forbidden": ("发送人无权向该办件发送此消息", "The sender may not send this message to the case"),
+    "message_misfit": ("消息内容不符合规定的格式", "The message's content does not fit"),
+    "message_refused": ("接收方不能接收该消息", "The receiver cannot take the message"),
+    "receiver_suspended": ("接收的办件已中止，系统会再试", "The receiving case is suspended; it is tried again"),
     "template_failed": ("文书或者短信模板无法生成", "The template of a paper or message cannot be rendered"),
 }
 # Codes with something behind them: an HTTP status, the number of an operating system's error, a network's failure.
@@ -83,7 +89,7 @@ def _stuck(office: Office, actor: Actor, row: IncidentRow) -> Stuck:
         en=en,
         opened_at=row.opened_at,
         job=row.job,
-        may_retry=row.status is CaseStatus.ACTIVE and actor.holding("system_admin", row.scope) is not None,
+        may_retry=row.status is not CaseStatus.SUSPENDED and actor.holding("system_admin", row.scope) is not None,
     )
 
 
@@ -137,7 +143,7 @@ def retry_incident(office: Office, actor: Actor, incident_id: UUID, *, once: Onc
                 return _retry(office, tx, case, found[0], actor=actor, once=once)
         except NotFound:
             if (before := answered(office, actor, once)) is not None:
-                return before
+                return outcome_from_plain(before)
             raise
 
 
@@ -148,6 +154,8 @@ def _retry(
         queries.case_page(tx, actor, case.id)
         raise Forbidden(role="system_admin")
     _, definition, record = opened(office, tx, case, acted_as(actor, "system_admin", case.scope))
+    if case.status is CaseStatus.ENDED and incident.job is None:
+        return _seen(tx, incident, record, actor=actor, once=once)
     tried = {"code": incident.code, **({"job": str(incident.job)} if incident.job else {})}
     record.input("incident.retried", element=incident.element, token=incident.token, detail=tried)
     if incident.job is not None:
@@ -158,6 +166,19 @@ def _retry(
         if incident.code == FIRING_FAILED:
             _fire(record, step.state)
     return saved(tx, case, record, actor, once)
+
+
+def _seen(tx: Transaction, incident: Incident, record: Record, *, actor: Actor, once: Once | None) -> Outcome:
+    """An ended case has nothing to try again: who asks has seen what went wrong, and it is closed."""
+    case = record.case
+    record.input("incident.closed", element=incident.element, detail={"code": incident.code})
+    left = (i for i in case.incidents if i.job is None and i.id != incident.id)
+    kept = tuple(NewIncident(token=i.token, element=i.element, code=i.code) for i in left)
+    tx.save(case, replace(record.changes(), incidents=kept))
+    outcome = outcome_of(case)
+    if once:
+        tx.remember(actor, once, outcome_to_plain(outcome), case)
+    return outcome
 
 
 def _fire(record: Record, state: bytes) -> None:

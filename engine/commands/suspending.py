@@ -93,6 +93,7 @@ def resume_case(office: Office, actor: Actor, case_id: UUID, *, once: Once | Non
             if case.status is not CaseStatus.SUSPENDED:
                 raise NotSuspended()
             go_on(record)
+            tx.hand_over_kept(case, case.waits)  # what came meanwhile has been kept
             until_now(record, case.state, since=record.now)
             return saved(tx, case, record, actor, once)
 

@@ -247,7 +247,9 @@ def _move(record: Record, task: Task, actor: Actor, verb: str) -> None:
         record.claims.append(ClaimChange(id=task.id))
 
 
-def save_draft(office: Office, actor: Actor, task_id: UUID, answers: Mapping[str, Any]) -> None:
+def save_draft(
+    office: Office, actor: Actor, task_id: UUID, answers: Mapping[str, Any], *, once: Once | None = None
+) -> None:
     """Keep unfinished answers of this person for this task; they are not checked but for their size by the caller.
 
     Raises:
@@ -255,12 +257,25 @@ def save_draft(office: Office, actor: Actor, task_id: UUID, answers: Mapping[str
     """
     with attempt(office, actor, "draft", {"task": str(task_id)}) as made, on_task(office, task_id) as (tx, case, task):
         made.case = case.id
+        if once and tx.recall(actor, once) is not None:
+            return
         check_rights(tx, actor, case, task)
         check_open(task)
         tx.put_draft(task_id, actor, answers)
+        if once:
+            tx.remember(actor, once, {})
 
 
-def attach_file(office: Office, actor: Actor, task_id: UUID, *, name: str, media_type: str, content: bytes) -> str:
+def attach_file(
+    office: Office,
+    actor: Actor,
+    task_id: UUID,
+    *,
+    name: str,
+    media_type: str,
+    content: bytes,
+    once: Once | None = None,
+) -> str:
     """Keep a file for the answers of an open task; gives ``sha256:<hex>``, which the form's field takes.
 
     Raises:
@@ -269,9 +284,14 @@ def attach_file(office: Office, actor: Actor, task_id: UUID, *, name: str, media
     given = {"task": str(task_id)}
     with attempt(office, actor, "attach", given) as made, on_task(office, task_id) as (tx, case, task):
         made.case = case.id
+        if once and (answer := tx.recall(actor, once)) is not None:
+            return str(answer["digest"])
         check_rights(tx, actor, case, task)
         check_open(task)
-        return tx.put_attachment(actor, *_labels(name, media_type), content)
+        digest = tx.put_attachment(actor, *_labels(name, media_type), content)
+        if once:
+            tx.remember(actor, once, {"digest": digest})
+        return digest
 
 
 def _labels(name: str, media_type: str) -> tuple[str, str]:

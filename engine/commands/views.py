@@ -10,13 +10,14 @@ from uuid import UUID
 
 from engine import bpmn, deadlines, forms
 from engine.bpmn import Definition
-from engine.commands.cases import WITHDRAWAL, may_act
+from engine.commands.cases import may_act
 from engine.commands.catalogue import forms_of
 from engine.commands.handing import allowed, done_before, why_not_done
 from engine.commands.office import Office
 from engine.commands.recalling import recallable
 from engine.commands.returning import Returned, ReturnTarget, return_targets, returned
 from engine.commands.suspending import Suspension, overseeing, suspension
+from engine.commands.withdrawal import WITHDRAWAL
 from engine.errors import Forbidden, NotFound
 from engine.model import Actor, CaseStatus, Lamp, TaskStatus
 from engine.registers import Register

@@ -2,6 +2,7 @@
 
 from engine.store.columns import new_id
 from engine.store.exporting import CaseHead, Chosen, StoredEvent
+from engine.store.messages import Message
 from engine.store.pages import (
     CasePage,
     CaseRow,
@@ -69,6 +70,7 @@ __all__ = [
     "Job",
     "Keep",
     "Keys",
+    "Message",
     "MovedTask",
     "NewIncident",
     "NewJob",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from engine import deadlines
-from engine.errors import BusinessKeyTaken, NotFound, NothingWaits
+from engine.errors import BusinessKeyTaken, NotFound
 from engine.model import CaseStatus, TaskStatus
 from engine.store import points
 from engine.store import tables as t
@@ -39,18 +39,6 @@ _by_incident = Prepared(
     )
     .with_for_update()
 )
-_waiter = (
-    sa.select(t.subscription.c.case_id)
-    .where(
-        t.subscription.c.kind == "message",
-        t.subscription.c.name == sa.bindparam("name"),
-        t.subscription.c.key == sa.bindparam("key"),
-    )
-    .order_by(t.subscription.c.created_at, t.subscription.c.case_id)
-    .limit(1)
-)
-_by_waiter = Prepared(sa.select(_instance).where(_instance.c.id == _waiter.scalar_subquery()).with_for_update())
-
 # The key, the clock and the open tasks in one statement, run once the instance is ours: it sees what a rival did.
 _belongings = Prepared(
     sa.select(
@@ -188,21 +176,6 @@ class CaseLocks(Writes):
         found = next((i for i in case.incidents if i.id == incident_id), None)
         if found is None:
             raise NotFound()
-        return case, found
-
-    def lock_subscription(self, name: str, key: str) -> tuple[Case, WaitRow]:
-        """Lock the case that has waited longest for a message of this name and correlation key.
-
-        Raises:
-            NothingWaits: no case waits for it, or somebody delivered it while we waited for the lock.
-        """
-        try:
-            case, _ = self._locked(_by_waiter, {"name": name, "key": key}, None)
-        except NotFound as error:
-            raise NothingWaits(message=name) from error
-        found = next((w for w in case.waits if (w.kind, w.name, w.key) == ("message", name, key)), None)
-        if found is None:
-            raise NothingWaits(message=name)
         return case, found
 
     def new_case(

@@ -92,9 +92,9 @@ class Jobs(Streams):
         """
         self._fail(t.job, job, code)
 
-    def failed(self, job: Job, code: str) -> None:
-        """A message could not be sent: as ``fail_job``."""
-        self._fail(t.outbox, job, code)
+    def failed(self, job: Job, code: str, *, final: bool = False) -> None:
+        """A message could not be sent: as ``fail_job``; ``final``: it is an incident at once."""
+        self._fail(t.outbox, job, code, final=final)
 
     def retry_job(self, incident: Incident) -> None:
         """Close a job's incident and let the job run again now. The case must be locked."""
@@ -146,8 +146,8 @@ class Jobs(Streams):
     def _finish(self, queue: sa.Table, job: Job) -> None:
         self._mark(queue, job, status="done", done_at=self.now(), locked_until=None, sealed=b"")
 
-    def _fail(self, queue: sa.Table, job: Job, code: str) -> None:
-        if job.attempt % MAX_ATTEMPTS:
+    def _fail(self, queue: sa.Table, job: Job, code: str, *, final: bool = False) -> None:
+        if job.attempt % MAX_ATTEMPTS and not final:
             delay = FIRST_DELAY * 4 ** (job.attempt % MAX_ATTEMPTS - 1)
             self._mark(queue, job, run_at=self.now() + delay, locked_until=None, code=code)
             return

@@ -14,7 +14,8 @@ from engine.store import tables as t
 from engine.store.cases import CaseLocks
 from engine.store.papers import Papers, leaving
 from engine.store.prepared import Prepared
-from engine.store.vault import seal_json, unseal_json
+from engine.store.records import Case
+from engine.store.vault import seal_json, unseal_json, unwrap
 
 KEPT = timedelta(days=7)
 _SYSTEM = UUID(int=0)
@@ -23,21 +24,36 @@ _this = (
     & (t.idempotency.c.route == sa.bindparam("path"))
     & (t.idempotency.c.key == sa.bindparam("once"))
 )
-_find = Prepared(sa.select(t.idempotency.c.digest, t.idempotency.c.sealed, t.idempotency.c.expires_at).where(_this))
+_find = Prepared(
+    sa.select(
+        t.idempotency.c.digest,
+        t.idempotency.c.sealed,
+        t.idempotency.c.expires_at,
+        t.idempotency.c.case_id,
+        t.data_key.c.wrapped,
+    )
+    .select_from(t.idempotency.outerjoin(t.data_key, t.data_key.c.id == t.idempotency.c.case_id))
+    .where(_this)
+)
 _keep = {
     dialect: Prepared(leaving(dialect, t.idempotency), *(column.name for column in t.idempotency.c))
     for dialect in ("postgresql", "sqlite")
 }
-_answer = Prepared(t.idempotency.update().where(_this).values(sealed=sa.bindparam("answer")))
+_answer = Prepared(
+    t.idempotency.update().where(_this).values(sealed=sa.bindparam("answer"), case_id=sa.bindparam("case"))
+)
 _renew = (
     t.idempotency.update()
     .where(_this)
-    .values(digest=sa.bindparam("body"), sealed=None, expires_at=sa.bindparam("until"))
+    .values(digest=sa.bindparam("body"), sealed=None, case_id=None, expires_at=sa.bindparam("until"))
 )
+_columns = (t.idempotency.c.account, t.idempotency.c.route, t.idempotency.c.key)
+_over = sa.select(*_columns).where(t.idempotency.c.expires_at <= sa.bindparam("now")).limit(sa.bindparam("most"))
+_purge = t.idempotency.delete().where(sa.tuple_(*_columns).in_(_over))
 
 
 class OnceOnly(CaseLocks, Papers):
-    """Idempotency keys and message ids, written in the verb's own transaction."""
+    """Idempotency keys, written in the verb's own transaction."""
 
     _kept = False
 
@@ -58,27 +74,36 @@ class OnceOnly(CaseLocks, Papers):
         self._kept = found is not None
         if found is None:
             return None
-        if found.expires_at <= now or found.sealed is None:
+        erased = found.case_id is not None and found.wrapped is None
+        if found.expires_at <= now or found.sealed is None or erased:
             self.execute(_renew, {**self._where(actor, once), "body": once.digest, "until": now + KEPT})
             return None
         if found.digest != once.digest:
             raise KeyReused(route=once.route)
-        answer: JSON = unseal_json(self.keys.sealing, self._purpose(actor, once), found.sealed)
+        key = unwrap(self.keys, found.case_id, found.wrapped) if found.case_id else self.keys.sealing
+        answer: JSON = unseal_json(key, self._purpose(actor, once), found.sealed)
         return answer
 
-    def remember(self, actor: Actor, once: Once, answer: JSON) -> None:
-        """Keep the answer of this request, sealed, for a week.
+    def remember(self, actor: Actor, once: Once, answer: JSON, case: Case | None = None) -> None:
+        """Keep the answer of this request for a week, sealed under the key of the ``case`` it speaks of, if any.
 
         Raises:
             KeyReused: meanwhile the key was used for another case. Raised with the transaction's last writes.
         """
-        sealed = seal_json(self.keys.sealing, self._purpose(actor, once), answer)
+        case = case or self.locked
+        sealed = seal_json(case.key if case else self.keys.sealing, self._purpose(actor, once), answer)
+        number = case.id if case else None
         if self._kept:
-            self.later(_answer, {**self._where(actor, once), "answer": sealed})
+            self.later(_answer, {**self._where(actor, once), "answer": sealed, "case": number})
         else:
-            self.later(_keep[self.dialect], self._row(actor, once, sealed), KeyReused(route=once.route))
+            row = self._row(actor, once, sealed, number)
+            self.later(_keep[self.dialect], row, KeyReused(route=once.route))
 
-    def _row(self, actor: Actor, once: Once, sealed: bytes | None) -> dict[str, Any]:
+    def purge_answers(self, most: int) -> int:
+        """Forget answers that are over; gives how many."""
+        return self.execute(_purge, {"now": self.now(), "most": most}).rowcount
+
+    def _row(self, actor: Actor, once: Once, sealed: bytes | None, case: UUID | None = None) -> dict[str, Any]:
         return {
             "account": actor.account or _SYSTEM,
             "route": once.route,
@@ -86,12 +111,8 @@ class OnceOnly(CaseLocks, Papers):
             "digest": once.digest,
             "sealed": sealed,
             "expires_at": self.now() + KEPT,
+            "case_id": case,
         }
-
-    def take_message(self, sender: str, message_id: str) -> bool:
-        """Take a message of this sender and id; False: it was taken before."""
-        row = {"sender": sender, "id": message_id, "taken_at": self.now()}
-        return self.execute(self._insert_or_leave(t.message), row).rowcount == 1
 
     def _where(self, actor: Actor, once: Once) -> dict[str, Any]:
         return {"who": actor.account or _SYSTEM, "path": once.route, "once": once.key}

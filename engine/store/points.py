@@ -13,7 +13,7 @@ def reached(name: str) -> None:
     """Die here, without any clean-up, if the environment names this point; else do nothing.
 
     ``SANWEI_KILL_AT=before_commit:3`` dies at the third time. Points: ``after_lock``, ``before_commit``,
-    ``after_commit`` (store) and ``after_send`` (worker).
+    ``after_commit`` (store), ``after_send`` and ``after_deliver`` (worker).
     """
     wanted, _, times = os.environ.get(KILL_AT, "").partition(":")
     if wanted == name:

@@ -162,7 +162,7 @@ class Reading:
         kinds = ("task.completed", "document.issued", "notice.queued")
         found = {row.kind: row.number for row in self.execute(_EVENTS_OF, {"kinds": kinds})}
         rows = self.execute(_EFFECTS).one()._mapping
-        outbox = self.execute(sa.select(t.outbox.c.id)).scalars().all()
+        outbox = self.execute(sa.select(t.outbox.c.id).where(_NOTICE)).scalars().all()
         missing = (rows["numbers_taken"] or 0) - rows["numbers"]
         counted = {kind: found.get(kind, 0) for kind in kinds}
         return {**counted, **rows, "numbers_missing": missing, "outbox_ids": tuple(outbox)}
@@ -172,6 +172,7 @@ def _count(column: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> sa.
     return sa.select(sa.func.count(column)).where(*where).scalar_subquery()
 
 
+_NOTICE = t.outbox.c.kind == "sms"
 _EVENTS_OF = (
     sa.select(t.event.c.kind, sa.func.count().label("number"))
     .where(t.event.c.kind.in_(sa.bindparam("kinds", expanding=True)))
@@ -184,6 +185,6 @@ _EFFECTS = sa.select(
     _count(t.document.c.number).label("numbers"),
     _count(t.document.c.number.distinct()).label("numbers_distinct"),
     sa.select(sa.func.sum(t.serial.c.last)).where(t.serial.c.kind != "case").scalar_subquery().label("numbers_taken"),
-    _count(t.outbox.c.id).label("outbox"),
-    _count(t.outbox.c.id, t.outbox.c.status == "done").label("outbox_sent"),
+    _count(t.outbox.c.id, _NOTICE).label("outbox"),
+    _count(t.outbox.c.id, _NOTICE, t.outbox.c.status == "done").label("outbox_sent"),
 )

@@ -16,10 +16,10 @@ from engine import deadlines
 from engine.errors import StaleRevision
 from engine.model import CaseStatus, Event, TaskStatus
 from engine.store import tables as t
-from engine.store.cases import CaseLocks
 from engine.store.columns import iso, new_id
 from engine.store.history import Command, Head, Written, as_json, case_stream, with_papers, write
-from engine.store.papers import Papers, insert
+from engine.store.messages import Messages
+from engine.store.papers import insert
 from engine.store.prepared import Prepared
 from engine.store.records import (
     KEEP,
@@ -103,7 +103,7 @@ def _update_instance(*more: str) -> Prepared:
     )
 
 
-class Saving(CaseLocks, Papers):
+class Saving(Messages):
     """The writing half of a transaction."""
 
     places: set[tuple[str, str]]
@@ -130,7 +130,8 @@ class Saving(CaseLocks, Papers):
         if changes.incidents is not None:
             self._save_incidents(case, changes.incidents, now)
         self._link_attachments(case.id, changes.uploaded_by, changes.attachments)
-        self._queue(t.outbox, case, ((o.id, o.kind, o.name, o.payload, None) for o in changes.outgoing), now)
+        outgoing = self.addressed(case, changes.outgoing)
+        self._queue(t.outbox, case, ((o.id, o.kind, o.name, o.payload, None) for o in outgoing), now)
         self._queue(t.job, case, ((j.id, j.kind, "", j.payload, j.run_at) for j in changes.jobs), now)
         issued = self._issue(case, changes.papers, now)
         self._save_history(case, changes, issued, now)
@@ -214,6 +215,7 @@ class Saving(CaseLocks, Papers):
         fresh = [_wait_columns(case.id, wait, now) for n, wait in new.items() if old.get(n) != wait]
         if fresh:
             self._write(_insert_wait, *fresh)
+            self.hand_over_kept(case, (wait for n, wait in new.items() if old.get(n) != wait))
         case.waits = [new[n] for n in sorted(new)]
 
     def _save_incidents(self, case: Case, reported: Iterable[NewIncident], now: datetime) -> None:

@@ -191,14 +191,7 @@ subscription = Table(
     Column("created_at", Moment, nullable=False),
     Column("content", Text, nullable=False),
     _partial("subscription_name_key_ix", "name", "key", "created_at", where="kind = 'message'"),
-)
-
-message = Table(
-    "message",
-    metadata,
-    Column("sender", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("taken_at", Moment, nullable=False),
+    _partial("subscription_signal_ix", "name", "created_at", where="kind = 'signal'"),
 )
 
 incident = Table(
@@ -300,6 +293,8 @@ idempotency = Table(
     Column("digest", Text, nullable=False),
     Column("sealed", LargeBinary),
     Column("expires_at", Moment, nullable=False),
+    Column("case_id", Uuid),
+    Index("idempotency_expires_at_ix", "expires_at"),
 )
 
 serial = Table(

@@ -6,13 +6,14 @@ from sqlalchemy.engine import Connection
 
 from engine.model import Release
 from engine.store.jobs import Jobs
+from engine.store.messages import Letters
 from engine.store.once import OnceOnly
 from engine.store.people import People
 from engine.store.publishing import Publishing
 from engine.store.vault import Keys
 
 
-class Transaction(Jobs, Publishing, OnceOnly, People):
+class Transaction(Jobs, Publishing, OnceOnly, People, Letters):
     """Locks, reads and writes. Made by ``Store.transaction``, which alone commits.
 
     ``places`` and ``releases`` are what this server knows to be in the database already.
