@@ -60,7 +60,8 @@ def give_up(request: Request, message_id: UUID) -> Response:
 @router.get("/incidents")
 def incidents(request: Request) -> Response:
     """What is stuck, and where; codes, never data."""
-    return Answer({"incidents": c.incidents(identity.office(request), identity.asker(request).actor)})
+    office, actor = identity.office(request), identity.asker(request).actor
+    return Answer({"incidents": [*c.incidents(office, actor), *c.stuck_messages(office, actor)]})
 
 
 @router.post("/incidents/{incident_id}/retry")

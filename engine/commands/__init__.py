@@ -12,7 +12,8 @@ from engine.commands.keeping import (
     retry_incident,
     stuck_messages,
 )
-from engine.commands.messages import Delivery, deliver_message
+from engine.commands.letters import Delivery
+from engine.commands.messages import deliver_message
 from engine.commands.moving import Migration, PlannedLine, migrate_case, next_diagram, plan_migration
 from engine.commands.office import Office
 from engine.commands.packages import Written, export_case, export_cases, write_package

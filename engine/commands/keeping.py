@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from engine.commands.attempt import acted_as, attempt
-from engine.commands.messages import LONGEST_KEPT, Delivery, delivery_of, kept_for, tell
+from engine.commands.letters import LONGEST_KEPT, Delivery, delivery_of, kept_for, tell
 from engine.commands.office import DISTRICT, Office
 from engine.commands.sending import hand_over_kept
 from engine.commands.stuck import explained

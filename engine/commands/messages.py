@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from engine import bpmn, forms
+from engine import bpmn
 from engine.bpmn import Definition
-from engine.bpmn.messages import Known, lifetime
+from engine.bpmn.messages import Known
 from engine.commands.attempt import Attempt, acted_as, attempt
 from engine.commands.cases import (
     answered,
@@ -22,70 +20,35 @@ from engine.commands.cases import (
     settled,
     starter,
 )
+from engine.commands.letters import (
+    FORBIDDEN,
+    LONGEST_KEPT,
+    Delivery,
+    Letter,
+    answer_with,
+    checked,
+    delivery_from,
+    delivery_of,
+    fitting,
+    kept_for,
+    tell,
+)
 from engine.commands.office import Office
 from engine.errors import (
     AlreadyStarted,
     DatabaseBusy,
     Finding,
     Forbidden,
-    FormInvalid,
     Invalid,
     NotFound,
     NothingWaits,
 )
-from engine.model import SYSTEM, ActedAs, Actor, CaseStatus, Event, Once, Release
+from engine.model import Actor, CaseStatus, Once
 from engine.store import Case, Message, Transaction, WaitRow, new_id, queries
 from engine.store.messages import taken
 
 # How often who waits may change hands while a message looks for its receiver.
 TRIES = 20
-LONGEST_KEPT = timedelta(days=400)
-FORBIDDEN = "message_forbidden"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Letter:
-    """A message on its way. ``sender`` and ``id`` make it count once; ``source`` is the case that threw it."""
-
-    name: str
-    key: str
-    payload: Any = field(repr=False)
-    id: str
-    sender: str
-    actor: Actor
-    source: UUID | None = None
-    expires_at: datetime | None = None
-
-    def detail(self) -> dict[str, Any]:
-        """What history tells of it beside its content."""
-        told = {"message": self.name, "id": self.id}
-        return told if self.source is None else {**told, "from": str(self.source)}
-
-    def row(self, status: str, at: datetime, **more: Any) -> Message:
-        """The message as it is written down."""
-        return Message(
-            number=new_id(),
-            sender=self.sender,
-            id=self.id,
-            name=self.name,
-            key=self.key,
-            payload=self.payload,
-            status=status,
-            taken_at=at,
-            account=self.actor.account,
-            from_case=self.source,
-            **more,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
-    """What has become of a message: delivered (to ``case``), started (``case``), kept (until ``expires_at``) …"""
-
-    message: UUID
-    status: str
-    case: UUID | None = None
-    expires_at: datetime | None = None
 
 
 def deliver_message(
@@ -117,7 +80,7 @@ def deliver_message(
     )
     with attempt(office, actor, "deliver", given) as made:
         if (before := answered(office, actor, once)) is not None:
-            return _from_plain(before)
+            return delivery_from(before)
         return carry(office, letter, made, once)
 
 
@@ -141,36 +104,6 @@ def carry(office: Office, letter: Letter, made: Attempt, once: Once | None = Non
     raise DatabaseBusy()
 
 
-def delivery_of(message: Message) -> Delivery:
-    """Where a message is. One that was not for its sender to send is kept as far as the sender can tell."""
-    status = "kept" if message.code == FORBIDDEN else message.status
-    return Delivery(message=message.number, status=status, case=message.case_id, expires_at=message.expires_at)
-
-
-def _from_plain(plain: Mapping[str, Any]) -> Delivery:
-    case, expires = plain["case"], plain["expires_at"]
-    return Delivery(
-        message=UUID(plain["message"]),
-        status=plain["status"],
-        case=UUID(case) if case else None,
-        expires_at=datetime.fromisoformat(expires) if expires else None,
-    )
-
-
-def _told(tx: Transaction, message: Message, actor: Actor, once: Once | None, case: Case | None = None) -> Delivery:
-    """The answer, remembered under the request's key."""
-    delivery = delivery_of(message)
-    if once:
-        plain = {
-            "message": str(delivery.message),
-            "status": delivery.status,
-            "case": str(delivery.case) if delivery.case else None,
-            "expires_at": delivery.expires_at.isoformat() if delivery.expires_at else None,
-        }
-        tx.remember(actor, once, plain, case)
-    return delivery
-
-
 # -- to who waits
 def _hand_over(office: Office, letter: Letter, made: Attempt, once: Once | None) -> Delivery | None:
     """To the case that waits. None: the message came meanwhile. Raises NothingWaits (fact unseen: not for them)."""
@@ -186,13 +119,13 @@ def _hand_over(office: Office, letter: Letter, made: Attempt, once: Once | None)
         if case.status is not CaseStatus.ACTIVE:
             raise NothingWaits(message=letter.name)
         if once and (answer := tx.recall(letter.actor, once)) is not None:
-            return _from_plain(answer)
+            return delivery_from(answer)
         row = letter.row("delivered", tx.now(), case_id=case.id)
         if not tx.take_message(row):
             tx.abandon()
             return None
         put_into(office, tx, case, waiting[0], letter)
-        return _told(tx, row, letter.actor, once, case)
+        return answer_with(tx, row, letter.actor, once, case)
 
 
 def put_into(office: Office, tx: Transaction, case: Case, wait: WaitRow, letter: Letter) -> None:
@@ -224,32 +157,6 @@ def may_send(actor: Actor, definition: Definition, case: Case, sender: str | Non
     return actor.account is None or named or may_act(actor, definition, case)
 
 
-def checked(office: Office, release: Release, definition: Definition, element: str, letter: Letter) -> Any:
-    """The content as the schema that the case's release names types it; without a schema a message carries nothing.
-
-    Raises:
-        Invalid: every bad field.
-    """
-    schema = definition.message(element, letter.name).schema
-    return fitting(office, release.forms[schema] if schema else None, letter.payload)
-
-
-def fitting(office: Office, form: str | None, payload: Any) -> Any:
-    """The content typed by the form of this digest, None (nothing) without one. Raises Invalid: every bad field."""
-    if form is None:
-        if payload in (None, {}):
-            return None
-        zh, en = "此消息不带内容", "This message carries nothing"
-        raise Invalid([Finding(where="payload", rule="unexpected", zh=zh, en=en)])
-    if not isinstance(payload, Mapping | None):
-        zh, en = "消息内容须为字段和值", "The content must be names and values"
-        raise Invalid([Finding(where="payload", rule="type", zh=zh, en=en)])
-    try:
-        return forms.check(office.form(form), payload or {}, variables={})
-    except FormInvalid as bad:
-        raise FormInvalid([replace(each, where=f"payload.{each.where}".rstrip(".")) for each in bad.findings]) from bad
-
-
 # -- to the process it starts
 def _start(office: Office, letter: Letter, once: Once | None) -> Delivery | None:
     """Start the process whose start event the message meets.
@@ -265,48 +172,64 @@ def _start(office: Office, letter: Letter, once: Once | None) -> Delivery | None
     with office.store.transaction() as tx:
         release = office.current_release(known.process)
         if once and (answer := tx.recall(letter.actor, once)) is not None:
-            return _from_plain(answer)
+            return delivery_from(answer)
         definition = office.definition(release)
         where = f"{known.process}/{known.element}"
         payload = checked(office, release, definition, where, letter)
-        who, scope, values = _starting(office, letter, definition, where, payload)
-        case_id = new_id()
-        row = letter.row("started", tx.now(), case_id=case_id)
-        if not tx.take_message(row):
-            tx.abandon()
-            return None
-        if not tx.take_start(known.process, letter.name, letter.key, case_id):
-            if not known.caught:
-                raise AlreadyStarted(message=letter.name)
+        values, (role, scope) = _first_values(office, letter, definition, where, payload)
+        held = _may_start(letter, known, definition.message(where, letter.name).sender, role, scope)
+        row = letter.row("started", tx.now(), case_id=new_id())
+        if held is None or not _first(tx, letter, known, row):
             tx.abandon()
             return None
         number = next_number(tx, known.process, values.get("item"))
-        record = new_record(office, tx, release, number=number, actor=who, scope=scope, case_id=case_id)
+        who = acted_as(letter.actor, held, scope)
+        record = new_record(office, tx, release, number=number, actor=who, scope=scope, case_id=row.case_id)
         detail = {"process": known.process, "business_key": number, "at": known.element, **letter.detail()}
         record.input("case.started", detail=detail, values={**values, "key": letter.key, "payload": payload})
         # The conversation goes on under the key it began with (BPMN 2.0 §8.4.2), whatever number the case gets.
         met: dict[str, Any] = {"at": known.element, "payload": payload, "semantics": release.semantics}
         record.take(bpmn.start(definition, record.now, values, business_key=letter.key, **met))
         tx.save(record.case, record.changes())
-        return _told(tx, row, letter.actor, once, record.case)
+        return answer_with(tx, row, letter.actor, once, record.case)
 
 
-def _starting(
+def _first_values(
     office: Office, letter: Letter, definition: Definition, where: str, payload: Any
-) -> tuple[ActedAs, str, dict[str, Any]]:
-    """Who starts the case, in which scope, and its first variables.
+) -> tuple[dict[str, Any], tuple[str, str]]:
+    """The new case's first variables, and the role and scope of the lane in which the start event ``where`` lies."""
+    values = item_of(office, definition)
+    variable = definition.node(where).triggers[0].variable
+    return values, starter(definition, {**values, variable: payload} if variable else values)
+
+
+def _may_start(letter: Letter, known: Known, sender: str | None, role: str, scope: str) -> str | None:
+    """The role by which the sender starts the case; None: not by any, but a case may wait for the message one day.
 
     Raises:
         Forbidden: neither the start event's role nor the one named for sending the message.
     """
-    values = item_of(office, definition)
-    variable = definition.node(where).triggers[0].variable
-    role, scope = starter(definition, {**values, variable: payload} if variable else values)
-    sender = definition.message(where, letter.name).sender
-    held = next((r for r in (role, sender) if r and letter.actor.holding(r, scope)), None)
-    if held is None and letter.actor.account is not None:
+    if letter.actor.account is None:
+        return role
+    held = next((each for each in (role, sender) if each and letter.actor.holding(each, scope)), None)
+    if held is None and not known.caught:
         raise Forbidden(role=sender or role, scope=scope)
-    return acted_as(letter.actor, held, scope) if held else acted_as(letter.actor), scope, values
+    return held
+
+
+def _first(tx: Transaction, letter: Letter, known: Known, row: Message) -> bool:
+    """Is this the message that starts its key's case? No: it came meanwhile, or the case may wait for it one day.
+
+    Raises:
+        AlreadyStarted: the key has its case, and no case ever waits for the message.
+    """
+    if not tx.take_message(row):
+        return False
+    if tx.take_start(known.process or "", letter.name, letter.key, row.case_id or row.number):
+        return True
+    if not known.caught:
+        raise AlreadyStarted(message=letter.name)
+    return False
 
 
 # -- to be kept
@@ -315,7 +238,7 @@ def _keep(office: Office, letter: Letter, once: Once | None, *, unseen: bool) ->
     known = office.message(letter.name)
     with office.store.transaction() as tx:
         if once and (answer := tx.recall(letter.actor, once)) is not None:
-            return _from_plain(answer)
+            return delivery_from(answer)
         _check_keeping(office, tx, letter, known)
         schema = known.message.schema if known else None
         if known is not None:
@@ -331,27 +254,23 @@ def _keep(office: Office, letter: Letter, once: Once | None, *, unseen: bool) ->
             tx.abandon()
             return None
         tell(tx, row, "message.kept", acted_as(letter.actor), **letter.detail())
-        return _told(tx, row, letter.actor, once)
-
-
-def tell(tx: Transaction, message: Message, kind: str, actor: ActedAs | None, /, **detail: Any) -> None:
-    """Append to the message's own stream: until it has reached a case, there is no other."""
-    tx.append(f"message:{message.number}", [Event(kind=kind, input=True, actor=actor, detail=detail)])
+        return answer_with(tx, row, letter.actor, once)
 
 
 def _check_keeping(office: Office, tx: Transaction, letter: Letter, known: Known | None) -> None:
     """May the actor send this to a receiver that is not there yet?
 
     Raises:
-        Forbidden: not the role that the message names. NothingWaits: it names none, and the key is no case's that the
-        actor may act on.
+        Forbidden: not the role that the message names, and the key is no case's that the actor may act on.
+        NothingWaits: neither, where it names no role.
     """
     sender = known.message.sender if known else None
-    if letter.actor.account is not None:
-        if sender is not None and not letter.actor.scopes(sender):
-            raise Forbidden(role=sender)
-        if sender is None and not _acts_on_key(office, tx, letter):
-            raise NothingWaits(message=letter.name)
+    named = sender is not None and bool(letter.actor.scopes(sender))
+    if letter.actor.account is None or named or _acts_on_key(office, tx, letter):
+        return
+    if sender is not None:
+        raise Forbidden(role=sender)
+    raise NothingWaits(message=letter.name)
 
 
 def _acts_on_key(office: Office, tx: Transaction, letter: Letter) -> bool:
@@ -366,12 +285,6 @@ def _acts_on_key(office: Office, tx: Transaction, letter: Letter) -> bool:
     return page.status is not CaseStatus.ENDED and may_act(letter.actor, office.release_of(page.release)[1], page)
 
 
-def kept_for(office: Office, known: Known | None) -> timedelta:
-    """How long a message is kept where its sender does not say: as the diagram says, else the district's own rule."""
-    told = known.message.expires if known else None
-    return (lifetime(told) if told else None) or office.messages_kept
-
-
 def _expiry(office: Office, tx: Transaction, letter: Letter, known: Known | None) -> datetime:
     now = tx.now()
     if letter.expires_at is None:
@@ -380,10 +293,3 @@ def _expiry(office: Office, tx: Transaction, letter: Letter, known: Known | None
         zh, en = "保留期限须在今后 400 天之内", "It must lie within the next 400 days"
         raise Invalid([Finding(where="expires_at", rule="range", zh=zh, en=en)])
     return letter.expires_at
-
-
-def of_system(message: str, key: str, payload: Any, *, source: UUID, number: str) -> Letter:
-    """A message that a case threw: nobody's but the system's; its event's number in that case is its id."""
-    return Letter(
-        name=message, key=key, payload=payload, id=number, sender=f"case:{source}", actor=SYSTEM, source=source
-    )

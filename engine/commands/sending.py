@@ -7,7 +7,8 @@ from uuid import UUID
 from engine import bpmn
 from engine.commands.attempt import acted_as, attempt, digest_of
 from engine.commands.cases import opened, settled
-from engine.commands.messages import FORBIDDEN, Letter, carry, of_system, put_into, tell
+from engine.commands.letters import FORBIDDEN, Letter, of_system, tell
+from engine.commands.messages import carry, put_into
 from engine.commands.office import Office
 from engine.errors import Conflict, Finding, Forbidden, Invalid, NothingWaits, SanweiError, StaleRevision
 from engine.model import SYSTEM, Actor, CaseStatus
