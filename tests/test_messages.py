@@ -598,3 +598,10 @@ def test_the_gate_lets_one_process_only_be_started_by_a_message() -> None:
         ("processes/second.bpmn#s", "message_start_twice"),
         ("processes/second.bpmn#paid", "message_differs"),
     }
+
+
+def test_who_may_act_on_a_case_may_send_to_it_before_it_waits_though_not_named_as_sender(town: Hall) -> None:
+    case = begin(town)
+    assert send(town, case.business_key, by="counter1").status == "kept"
+    with pytest.raises(Forbidden):
+        send(town, "nobody", by="counter1", ident="m2")
