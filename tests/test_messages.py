@@ -378,6 +378,14 @@ def test_a_message_starts_one_case_for_its_key(town: Hall) -> None:
         send(town, "K-9", by="examiner1", ident="m9")
 
 
+def test_what_only_a_message_starts_is_offered_to_nobody(town: Hall) -> None:
+    town.put(ordered())
+    rows = {row.key: row.startable for row in c.process_definitions(town.office, town["counter1"])}
+    assert rows == {"ordered": False, "waiting": True}
+    with pytest.raises(Invalid):
+        c.start_case(town.office, town["counter1"], "ordered", {})
+
+
 def test_two_who_start_a_case_by_one_key_at_once_start_one(town: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     town.put(ordered(), alone=True)
     told: list[object] = []

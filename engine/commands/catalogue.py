@@ -70,8 +70,8 @@ def process_definitions(office: Office, actor: Actor) -> tuple[DefinitionRow, ..
 
 def _startable(office: Office, actor: Actor, key: str, item: Mapping[str, Any] | None) -> bool:
     definition = office.definition(office.current_release(key))
-    # A process with inputs of its own is a step that others call.
-    if start_lane(definition) is None or definition.processes[key].inputs:
+    # A process with inputs of its own is a step that others call; one without a plain start event waits for its event.
+    if start_lane(definition) is None or definition.processes[key].inputs or not definition.scopes[key].starts:
         return False
     try:
         role, scope = starter(definition, {"item": item} if item else {})
