@@ -39,6 +39,7 @@ class Ground:
             "task_id": self.fresh.task("register_application")["id"],
             "document_id": self.story.view["documents"][0]["id"],
             "incident_id": NOBODY,
+            "message_id": NOBODY,
             "key": PERMIT,
             "name": "roles",
             "version": "1",

@@ -714,7 +714,8 @@ def test_the_variable_that_takes_the_signatures_is_known() -> None:
 
 def test_variables_of_messages_loops_and_calls_are_known() -> None:
     received = "<bpmn:messageEventDefinition messageRef='m'/>"
-    variable = ext("<spiffworkflow:messageVariable>letter</spiffworkflow:messageVariable>")
+    named = "<spiffworkflow:messageVariable>letter</spiffworkflow:messageVariable>"
+    variable = ext(props(schema="permit/check.json"), named)
     carried = f"<bpmn:message id='m' name='m'>{variable}</bpmn:message>"
     loop = (
         "<bpmn:multiInstanceLoopCharacteristics isSequential='true'><bpmn:loopDataInputRef>rows</bpmn:loopDataInputRef>"

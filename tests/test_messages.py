@@ -167,12 +167,12 @@ def test_a_message_nobody_waited_for_in_time_is_an_incident_that_can_be_extended
     one, two = send(town, case.business_key), send(town, case.business_key, ident="m2", amount=2)
     town.advance(days=4)
     work(town)
-    stuck = [i for i in c.incidents(town.office, town["system1"]) if i.case_id is None]
+    stuck = c.stuck_messages(town.office, town["system1"])
     assert [(i.id, i.code, i.message) for i in stuck] == [
         (one.message, "message_expired", "paid"),
         (two.message, "message_expired", "paid"),
     ]
-    assert [i for i in c.incidents(town.office, town["supervisor1"]) if i.case_id is None] == []
+    assert c.stuck_messages(town.office, town["supervisor1"]) == ()
     assert go_on(town, case).status is CaseStatus.ACTIVE
     work(town)
     assert stands(town, case.case) == []  # what has expired reaches nobody by itself
@@ -345,7 +345,7 @@ def test_who_may_send_but_not_to_this_case_learns_nothing_and_the_case_gets_noth
     assert send(town, case.business_key, by="registrar1") == told
     work(town)
     assert stands(town, case.case) == []
-    assert [i.code for i in c.incidents(town.office, town["system1"])] == ["message_forbidden"]
+    assert [i.code for i in c.stuck_messages(town.office, town["system1"])] == ["message_forbidden"]
 
 
 def test_what_was_kept_is_delivered_by_the_rights_its_sender_has_then(town: Hall) -> None:
@@ -356,7 +356,7 @@ def test_what_was_kept_is_delivered_by_the_rights_its_sender_has_then(town: Hall
     go_on(town, case)
     work(town)
     assert stands(town, case.case) == []
-    [incident] = c.incidents(town.office, town["system1"])
+    [incident] = c.stuck_messages(town.office, town["system1"])
     assert (incident.id, incident.code) == (sent.message, "message_forbidden")
     assert "attempt.refused" in town.kinds(case.case)
 
@@ -552,6 +552,18 @@ def expire_leases(store: Store) -> None:
     with store.engine.begin() as connection:
         for table in ("job", "outbox"):
             connection.exec_driver_sql(f"UPDATE {table} SET locked_until = '2000-01-01T00:00:00.000000+00:00'")
+
+
+def test_a_suspended_case_gets_what_came_meanwhile_when_it_goes_on(town: Hall) -> None:
+    case = begin(town)
+    go_on(town, case)
+    c.suspend_case(town.office, town["supervisor1"], case.case, "核对")
+    assert send(town, case.business_key).status == "kept"
+    work(town)
+    assert stands(town, case.case) == []
+    c.resume_case(town.office, town["supervisor1"], case.case)
+    work(town)
+    assert stands(town, case.case) == ["after"]
 
 
 # -- answers remembered

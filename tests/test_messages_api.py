@@ -74,18 +74,18 @@ def test_a_message_that_expired_is_seen_extended_and_given_up(district: District
     Worker(district.office, Silent()).once()
     found = [i for i in system.get("/api/incidents").json()["incidents"] if i["id"] == sent]
     assert [(i["case_id"], i["code"], i["message"]) for i in found] == [(None, "message_expired", "withdrawal")]
-    page = browser.get("/incidents")
+    page = browser.get("/messages")
     assert page.status_code == 200
     assert "已过期" in page.text
     assert "不想办了" not in page.text
     csrf = browser.get("/api/sessions/current").json()["csrf"]
     form = {"_csrf": csrf, "_once": "e1"}
-    assert browser.post(f"/messages/{sent}/extend", data=form).headers["location"] == "/incidents?said=extended"
-    assert "保留中" in browser.get("/incidents").text
-    assert browser.post(f"/messages/{sent}/give-up", data=form).headers["location"] == "/incidents?said=given_up"
+    assert browser.post(f"/messages/{sent}/extend", data=form).headers["location"] == "/messages?said=extended"
+    assert "保留中" in browser.get("/messages").text
+    assert browser.post(f"/messages/{sent}/give-up", data=form).headers["location"] == "/messages?said=given_up"
     assert system.get("/api/messages").json()["messages"] == []
     is_problem(system.post(f"/api/messages/{sent}/extend"), 409, "nothing_waits")
-    assert district.browser("intake").get("/incidents").status_code == 200
+    assert district.browser("intake").get("/messages").status_code == 403
 
 
 def test_drafts_files_and_deployments_repeated_under_a_key_have_one_effect(
