@@ -91,7 +91,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
 # Who may use a route and so gets past its first door; a counter clerk for all others.
 ABLE = {"/api/accounts": "security1", "/api/deployments": "designer1", "/api/clock/advance": "system1"}
 # These take no body: what they are sent is not looked at, so they are asked about what does not exist.
-BODILESS = ("claim", "release", "retry")
+BODILESS = ("claim", "release", "retry", "extend", "give-up")
 
 
 def test_every_route_for_programs_refuses_every_senseless_body(ground: Ground) -> None:

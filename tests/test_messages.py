@@ -16,7 +16,7 @@ from engine import commands as c
 from engine.bpmn import gate
 from engine.commands import publishing
 from engine.commands.cases import opened
-from engine.errors import AlreadyStarted, Forbidden, Invalid, KeyReused, NothingWaits
+from engine.errors import AlreadyStarted, Forbidden, Invalid, KeyReused, NotFound, NothingWaits
 from engine.model import CaseStatus, Library, Once, Outcome
 from engine.store import Store, Transaction, verify
 from engine.worker import Worker
@@ -176,7 +176,7 @@ def test_a_message_nobody_waited_for_in_time_is_an_incident_that_can_be_extended
     assert go_on(town, case).status is CaseStatus.ACTIVE
     work(town)
     assert stands(town, case.case) == []  # what has expired reaches nobody by itself
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         c.extend_message(town.office, town["supervisor1"], one.message)
     assert c.give_up_message(town.office, town["system1"], one.message).status == "given_up"
     with pytest.raises(NothingWaits):

@@ -69,14 +69,15 @@ def test_no_task_moves_and_no_message_arrives_while_a_case_is_suspended(town: To
         lambda: c.claim_task(town.office, town["reviewer1"], task.id),
         lambda: c.complete_task(town.office, town["reviewer1"], task.id, a.COMPLETE),
         lambda: c.withdraw_case(town.office, town["counter1"], case.case, "因故"),
-        lambda: c.deliver_message(
-            town.office, town["counter1"], name="withdrawal", key=case.business_key, payload={}, message_id="1"
-        ),
         lambda: suspended(town, case.case),
     ]
     for verb in refused:
         with pytest.raises(CaseSuspended):
             verb()
+    message = {"name": "withdrawal", "key": case.business_key, "payload": {"reason": "因故"}, "message_id": "1"}
+    kept = c.deliver_message(town.office, town["counter1"], **message)
+    assert kept.status == "kept"  # it arrives when the case goes on, unless it is given up before
+    c.give_up_message(town.office, town["system1"], kept.message)
     kinds = [row.kind for row in told(town, case.case)][len(before) :]
     assert kinds == ["case.suspended", *["attempt.refused"] * len(refused)]
     c.save_draft(town.office, town["reviewer1"], task.id, {"opinion": "draft"})

@@ -13,7 +13,7 @@ from engine.commands.office import DISTRICT, Office
 from engine.commands.sending import hand_over_kept
 from engine.commands.stuck import explained
 from engine.commands.stuck import retry_incident as retry_in_case
-from engine.errors import Finding, Forbidden, Invalid, NothingWaits
+from engine.errors import Finding, Forbidden, Invalid, NotFound, NothingWaits
 from engine.model import Actor, Once, Outcome
 from engine.store import Message, Transaction
 from engine.store.messages import STUCK, is_message, open_messages
@@ -42,7 +42,8 @@ def kept_messages(office: Office, actor: Actor) -> tuple[KeptMessage, ...]:
     Raises:
         Forbidden: only a system administrator of the whole district reads them.
     """
-    _administrator(actor)
+    if not _administers(actor):
+        raise Forbidden(role="system_admin", scope=DISTRICT)
     with office.store.reading() as reading:
         return tuple(
             KeptMessage(
@@ -59,16 +60,15 @@ def kept_messages(office: Office, actor: Actor) -> tuple[KeptMessage, ...]:
         )
 
 
-def _administrator(actor: Actor) -> None:
-    if actor.account is not None and actor.holding("system_admin", DISTRICT) is None:
-        raise Forbidden(role="system_admin", scope=DISTRICT)
+def _administers(actor: Actor) -> bool:
+    return actor.account is None or actor.holding("system_admin", DISTRICT) is not None
 
 
 def give_up_message(office: Office, actor: Actor, number: UUID, *, once: Once | None = None) -> Delivery:
     """Let a message go that nobody will wait for; its content is forgotten.
 
     Raises:
-        Forbidden: only a system administrator of the whole district may. NotFound: no such message.
+        NotFound: no such message, or not the district's system administrator, who alone sees them.
         NothingWaits: somebody has it, or it was given up before.
     """
 
@@ -113,7 +113,8 @@ def _on_message(
 ) -> Delivery:
     """One verb on one message; who waits by then gets it right away."""
     with attempt(office, actor, f"message.{verb}", {"message": str(number)}):
-        _administrator(actor)
+        if not _administers(actor):
+            raise NotFound()
         with office.store.transaction() as tx:
             seen = tx.recall(actor, once) if once else None
             message = tx.lock_message(number)
