@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from api import evidence, server
+from api import evidence, keeping, server
 from api.accounts import DEMO_PASSWORD, demo_accounts
 from api.demo import District, Refused, Summary, drive
 from api.folders import home, with_drafts
@@ -30,8 +30,7 @@ from engine.bpmn import gate
 from engine.errors import Finding, Invalid, SanweiError
 from engine.model import SYSTEM, Membership
 from engine.registers import read_registers
-from engine.store import Keys, Store
-from engine.store.verify import verify as verify_store
+from engine.store import Store
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Sanwei 三位: a district government's processes, drawn as BPMN, executed, and provable afterwards.",
 )
+keeping.install(app)
 MOST_NAMED = 20
 ADMINISTRATOR = Membership(role="security_admin", scope="liwan", unit="", post="安全管理员")
 out = Console(highlight=False)
@@ -63,8 +63,7 @@ def _open(settings: Settings) -> Store:
     path = settings.database_url.removeprefix("sqlite:///")
     if path != settings.database_url:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    keys = settings.keys()
-    return Store.open(settings.database_url, Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id))
+    return Store.open(settings.database_url, settings.keys())
 
 
 @app.command()
@@ -304,20 +303,6 @@ def _print_summary(summary: Summary) -> None:
     out.print(f"wall clock        {summary.wall_seconds:.1f} s")
     for case, why in summary.unfinished:
         err.print(f"[red]not at an end: {escape(case)}: {escape(why)}[/red]")
-
-
-@app.command()
-def verify() -> None:
-    """Recompute every chain of the history. Exit 1 where an event was altered, removed or forged."""
-    store = _open(read_settings())
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err) as bar:
-        row = bar.add_task("events", total=None)
-        found = verify_store(store, on_progress=lambda number: bar.update(row, completed=number))
-    store.close()
-    for fault in found.faults:
-        err.print(f"[red]{escape(fault.stream)} {fault.number}: {escape(fault.what)}[/red]")
-    out.print(f"{found.streams} streams, {found.events} events, {len(found.faults)} faults")
-    raise typer.Exit(1 if found.faults else 0)
 
 
 app.command()(evidence.export)

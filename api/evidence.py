@@ -14,20 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.settings import Settings, read_settings
+from api.settings import read_settings
 from engine import commands
 from engine.calendar import SHANGHAI
 from engine.model import SYSTEM
-from engine.store import Chosen, Keys, Store
+from engine.store import Chosen, Store
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-
-def keys_of(settings: Settings) -> Keys:
-    """The store's keys, from where the settings say."""
-    keys = settings.keys()
-    return Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id)
 
 
 @contextmanager
@@ -51,7 +45,7 @@ def export(
         err.print(f"[red]{file.name}: the file exists[/red]")
         raise typer.Exit(2)
     settings = read_settings()
-    store = Store.open(settings.database_url, keys_of(settings))
+    store = Store.open(settings.database_url, settings.keys())
     moment = since.replace(tzinfo=SHANGHAI) if since else None
     chosen = Chosen(business_keys=tuple(case or ()), process_key=process, since=moment)
     unfinished = file.with_name(f"{file.name}.part")
@@ -94,7 +88,7 @@ def replay(
 def _from_package(path: Path) -> commands.Replayed:
     settings = read_settings()
     # Keys are only read where there are some: a package proves itself by its digests, its signer by a key.
-    keys = keys_of(settings) if settings.keys_path.exists() else None
+    keys = settings.keys() if settings.keys_path.exists() else None
     with path.open("rb") as file:
         opened = commands.read_package(file, signing=commands.ChainSigning(keys) if keys else None, keys=keys)
         known = "good" if opened.signature.good else "by a key that is not known here: not checked"
@@ -107,7 +101,7 @@ def _from_package(path: Path) -> commands.Replayed:
 
 def _from_store() -> commands.Replayed:
     settings = read_settings()
-    store = Store.open(settings.database_url, keys_of(settings))
+    store = Store.open(settings.database_url, settings.keys())
     try:
         with counting("cases") as tell:
             return commands.replay_store(store, Chosen(), on_case=lambda so_far: tell(so_far.cases))

@@ -89,6 +89,13 @@ class ReasonIn(_Shape):
     reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)]
 
 
+class ErasureIn(_Shape):
+    """On which basis a case is erased (a rule, never a person), and until which day it had to be kept."""
+
+    basis: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)]
+    kept_until: date
+
+
 class HandIn(_Shape):
     """To whom a task is handed on (an account's id), and why."""
 

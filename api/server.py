@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import uvicorn
@@ -16,7 +17,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.settings import Settings
 from engine.commands import Office
-from engine.connectors import HttpGateway, Spool
+from engine.connectors import Folder, HttpGateway, SmsGateway, Spool
 from engine.worker import Worker
 
 STARTING = 30.0
@@ -102,7 +103,12 @@ def _beside(settings: Settings, with_worker: bool) -> Iterator[FastAPI]:
 
 def make_worker(settings: Settings, office: Office) -> Worker:
     """A worker with the district's SMS gateway, or with a spool file where there is none."""
+    sms: SmsGateway
     if settings.sms_gateway_url is not None:
-        return Worker(office, HttpGateway(settings.sms_gateway_url))
-    beside_keys = settings.keys_path.with_name(SPOOL.name)
-    return Worker(office, Spool(beside_keys if settings.keys_may_be_made else SPOOL))
+        sms = HttpGateway(settings.sms_gateway_url)
+    else:
+        beside_keys = settings.keys_path.with_name(SPOOL.name)
+        sms = Spool(beside_keys if settings.keys_may_be_made else SPOOL)
+    path = settings.checkpoints()
+    every = timedelta(minutes=settings.checkpoint_minutes)
+    return Worker(office, sms, Folder(path) if path else None, every)

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from api.keyring import make_keys, read_keys
 from engine import bpmn
 from engine.errors import Finding, Invalid
+from engine.store import Keys
 
 Language = Literal["zh", "en"]
 
 DEV_KEYS = Path("var/keys.json")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SealKeys:
-    """The two secrets the database never holds, 32 bytes each, and the name of the chain key."""
-
-    chain_id: str
-    chain: bytes = field(repr=False)
-    sealing: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,16 +35,23 @@ class Settings:
     state_format: int = bpmn.FORMAT
     messages_kept_days: int = 30
     language: Language = "zh"
+    checkpoints_path: Path | None = None
+    checkpoint_minutes: int = 60
 
-    def keys(self) -> SealKeys:
+    def checkpoints(self) -> Path | None:
+        """Where copies of checkpoints go: the folder named, or one beside development keys; None: nowhere."""
+        beside = self.keys_path.with_name("checkpoints") if self.keys_may_be_made else None
+        return self.checkpoints_path or beside
+
+    def keys(self) -> Keys:
         """The keys from `keys_path`; a development file is made (mode 0600) where none is named and none exists.
 
         Raises:
-            Invalid: the file is missing though SANWEI_KEYS names it, or does not hold the three fields.
+            Invalid: the file is missing though SANWEI_KEYS names it, or holds no keys.
         """
         if self.keys_may_be_made and not self.keys_path.exists():
-            _make_keys(self.keys_path)
-        return _read_keys(self.keys_path)
+            make_keys(self.keys_path)
+        return read_keys(self.keys_path)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -82,6 +79,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         simulation=reader.switch("SIMULATION", default.simulation),
         state_format=reader.number("STATE_FORMAT", default.state_format, least=1, most=bpmn.FORMAT),
         language=reader.language("LANGUAGE", default.language),
+        checkpoints_path=reader.path("CHECKPOINTS"),
+        checkpoint_minutes=reader.number("CHECKPOINT_MINUTES", default.checkpoint_minutes, least=1),
     )
     reader.finish()
     return settings
@@ -100,6 +99,10 @@ class _Reader:
 
     def text(self, name: str, default: str) -> str:
         return self._values.pop(f"SANWEI_{name}", default)
+
+    def path(self, name: str) -> Path | None:
+        text = self.text(name, "")
+        return Path(text) if text else None
 
     def number(self, name: str, default: int, *, least: int, most: int | None = None) -> int:
         text = self.text(name, str(default))
@@ -133,48 +136,3 @@ class _Reader:
 
     def _wrong(self, name: str, zh: str, en: str) -> None:
         self._findings.append(Finding(where=f"SANWEI_{name}", rule="setting", zh=zh, en=en))
-
-
-def _make_keys(path: Path) -> None:
-    """Write new random keys, readable by the owner only.
-
-    Several processes may start at once: each writes its own file, one link wins, all read the winner's.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mine = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    keys = {"chain_id": "dev-1", "chain": secrets.token_hex(32), "sealing": secrets.token_hex(32)}
-    descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(keys, file)
-        with suppress(FileExistsError):  # somebody else was first, and theirs counts
-            os.link(mine, path)
-    finally:
-        mine.unlink()
-
-
-def _read_keys(path: Path) -> SealKeys:
-    try:
-        found = json.loads(path.read_bytes())
-        keys = SealKeys(
-            chain_id=str(found["chain_id"]),
-            chain=bytes.fromhex(found["chain"]),
-            sealing=bytes.fromhex(found["sealing"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as cause:
-        raise _unreadable_keys() from cause
-    if not keys.chain_id or len(keys.chain) != 32 or len(keys.sealing) != 32:
-        raise _unreadable_keys()
-    return keys
-
-
-def _unreadable_keys() -> Invalid:
-    finding = Finding(
-        where="SANWEI_KEYS",
-        rule="keys",
-        zh="密钥文件无法读取",
-        en="the file cannot be read as keys",
-        mend_zh="JSON 文件，含 chain_id、chain、sealing；后两项各为 64 位十六进制",
-        mend_en="a JSON file with chain_id, chain and sealing, the latter two 64 hex digits each",
-    )
-    return Invalid([finding], f"settings: {finding.where} {finding.en}")

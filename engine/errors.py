@@ -163,6 +163,36 @@ class AlreadyStarted(Conflict):
     zh = "该消息已启动过办件"
 
 
+class CaseNotEnded(Conflict):
+    """The case has not ended."""
+
+    zh = "该办件尚未办结"
+
+
+class LegalHold(Conflict):
+    """The case is under a legal hold."""
+
+    zh = "该办件处于法定保留状态"
+
+
+class RetentionRuns(Conflict):
+    """The case must still be kept. Facts: until (date)."""
+
+    zh = "该办件仍在保管期限内"
+
+
+class Erased(Conflict):
+    """What was personal in the case has been erased."""
+
+    zh = "该办件的内容已依法删除"
+
+
+class NothingProposed(Conflict):
+    """Nobody has proposed to erase the case."""
+
+    zh = "尚未有人提出销毁该办件"
+
+
 class StaleRevision(Conflict):
     """The case was written by somebody else in between; nothing of this attempt has been written."""
 

@@ -17,10 +17,10 @@ from engine.commands.office import Office
 from engine.commands.publishing import follow_calendar
 from engine.commands.sending import Undelivered, deliver_sent, hand_over_kept
 from engine.commands.stuck import FIRING_FAILED
-from engine.connectors import SmsGateway, Undeliverable
+from engine.connectors import CheckpointPlace, SmsGateway, Undeliverable
 from engine.errors import DatabaseBusy, Invalid, StaleRevision
 from engine.model import Event
-from engine.store import Changes, Job, NewIncident
+from engine.store import Changes, Job, NewIncident, checkpoints
 from engine.store.messages import DELIVER
 from engine.store.points import reached
 
@@ -31,6 +31,7 @@ IDLE_SECONDS = 0.5
 LONGEST_VERB = 120.0
 SWEEP_SECONDS = 60.0
 PURGED = 500
+COPY_SECONDS = 10.0
 UNFORESEEN = "unforeseen"
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,19 @@ log = logging.getLogger(__name__)
 class Worker:
     """One worker. Timers are claimed by locking the case; jobs by a lease that ends should this worker be killed."""
 
-    def __init__(self, office: Office, sms: SmsGateway) -> None:
+    def __init__(
+        self,
+        office: Office,
+        sms: SmsGateway,
+        outside: CheckpointPlace | None = None,
+        checkpoint_every: timedelta = timedelta(hours=1),
+    ) -> None:
         self._office = office
         self._sms = sms
+        self._outside = outside
+        self._checkpoint_every = checkpoint_every
+        self._copy_at = 0.0
+        self._checkpoint_at = monotonic() + checkpoint_every.total_seconds()
         self._followed: str | None = None
         self._again_at: float | None = None
         self._sweep_at = 0.0
@@ -63,7 +74,14 @@ class Worker:
     def once(self) -> int:
         """One round over everything due; gives how much there was to do."""
         self._sweep()
-        return self._calendar() + self._timers() + self._renderings() + self._notices() + self._messages()
+        return (
+            self._calendar()
+            + self._timers()
+            + self._renderings()
+            + self._notices()
+            + self._messages()
+            + self._checkpoints()
+        )
 
     def _calendar(self) -> int:
         """Follow a new calendar where its publisher did not: killed on the way, or a verb was under way beside it.
@@ -134,11 +152,18 @@ class Worker:
                 paper = tx.document(UUID(job.payload["document"]))
                 template = self._office.store.artefact(paper.template_digest)
                 page = documents.render(template, {**paper.values, **_issued(paper.number, paper.issued_at)})
-                tx.put_rendered(paper.id, page)
-                _finish(lambda: tx.finish_job(job))
+                # The case before the job: the order in which everybody locks.
+                case = tx.lock_case(paper.case_id)
+                told = {"document": str(paper.id), "digest": tx.put_rendered(paper.id, page)}
+                event = Event(kind="document.rendered", input=True, detail=told)
+                tx.save(case, Changes(command=uuid4(), events=(event,)))
+                tx.finish_job(job)
             return
         except DatabaseBusy:
             raise
+        except StaleRevision:  # the lease went to another worker: nothing of this stays
+            log.info("lease lost")
+            return
         except Invalid:
             code = "template_failed"
         except Exception as error:
@@ -225,6 +250,43 @@ class Worker:
             pairs = tx.paired(BATCH)
         for name, key in pairs:
             hand_over_kept(self._office, name, key)
+
+    # -- checkpoints
+    def _checkpoints(self) -> int:
+        """Make a checkpoint when it is time, unless another worker did, and copy outside what is not copied yet."""
+        if monotonic() < self._checkpoint_at and monotonic() < self._copy_at:
+            return 0
+        if monotonic() >= self._checkpoint_at:
+            self._checkpoint_at = monotonic() + self._checkpoint_every.total_seconds()
+            checkpoints.make(self._office.store, not_before=self._checkpoint_every * 0.9)
+        self._copy_at = monotonic() + COPY_SECONDS
+        return 0 if self._outside is None else copy_checkpoints(self._office, self._outside)
+
+
+def copy_checkpoints(office: Office, outside: CheckpointPlace) -> int:
+    """Copy every checkpoint whose copy is due; gives how many lie outside now that did not before.
+
+    One that fails is noted, tried again later, and seen among the incidents once it has failed often.
+    """
+    with office.store.reading() as reading:
+        due = list(checkpoints.to_copy(reading))
+    done = 0
+    for number, content in due:
+        code = ""
+        try:
+            outside.put(number, content)
+        except Undeliverable as error:
+            code = error.code
+        except Exception as error:
+            log.error("copying failed checkpoint=%d error=%s", number, type(error).__name__)
+            code = UNFORESEEN
+        with office.store.transaction() as tx:
+            if code:
+                checkpoints.not_copied(tx, number, code)
+            else:
+                checkpoints.copied(tx, number)
+                done += 1
+    return done
 
 
 def _issued(number: str | None, at: Any) -> Mapping[str, str]:

@@ -43,10 +43,10 @@ class Cluster:
         with self.admin.connect() as connection:
             connection.exec_driver_sql(statement)
 
-    def create(self) -> tuple[str, str]:
-        """A fresh migrated database: (name, URL)."""
+    def create(self, template: str = "template_sanwei") -> tuple[str, str]:
+        """A fresh migrated database, or a copy of another: (name, URL)."""
         name = f"test_{next(_number)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE template_sanwei")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name, self._url(name)
 
     def drop(self, name: str) -> None:

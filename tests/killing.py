@@ -24,7 +24,7 @@ from api.demo import District, Summary, drive
 from api.settings import Settings
 from engine import commands
 from engine.model import SYSTEM
-from engine.store import Keys, Store, verify
+from engine.store import Store, verify
 from tests.outside import Gateway, Stubborn
 
 ROOT = Path(__file__).parent.parent
@@ -204,7 +204,7 @@ def prepare(url: str, folder: Path) -> None:
 def opened(url: str, folder: Path) -> Iterator[commands.Office]:
     """An office on the database, for looking at it from outside the servers."""
     keys = Settings(keys_path=folder / "keys.json").keys()
-    store = Store.open(url, Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id))
+    store = Store.open(url, keys)
     try:
         yield commands.Office(store)
     finally:

@@ -24,6 +24,7 @@ def registered(store: Store, role: str = "intake_clerk", scope: str = HALL, name
     with store.transaction() as tx:
         account = tx.create_account(name=name, display_name=name, password_hash="-")
         tx.set_memberships(account, [post])
+        tx.append(f"account:{account}", [Event(kind="account.created", input=True)])
     return Actor(account=account, name=name, display_name=name, memberships=(post,))
 
 

@@ -30,7 +30,7 @@ from engine.errors import (
     TaskLapsed,
     TaskNotOpen,
 )
-from engine.model import SYSTEM, Actor, CaseStatus, Library, Once, Outcome
+from engine.model import SYSTEM, Actor, CaseStatus, Event, Library, Once, Outcome
 from engine.store import Store
 from engine.worker import Worker
 from tests.outside import Silent
@@ -57,6 +57,7 @@ class Town:
             # argon2 takes its time on purpose; only the tests of logging in need it
             number = tx.create_account(name=account.name, display_name=account.display_name, password_hash="none")
             tx.set_memberships(number, account.memberships)
+            tx.append(f"account:{number}", [Event(kind="account.created", input=True)])
         return Actor(
             account=number,
             name=account.name,

@@ -99,6 +99,7 @@ def test_a_job_that_fails_for_good_is_an_incident_somebody_can_retry(store: Stor
             tx.fail_job(mine, "template_failed")
         with store.transaction() as tx:
             tx.advance_clock(timedelta(hours=3))
+            tx.append("clock:", [Event(kind="clock.advanced", input=True, detail={"seconds": 3 * 3600})])
     with store.reading() as reading:
         [stuck] = queries.incidents(reading, admin)
     assert (stuck.case_id, stuck.code) == (case_id, "template_failed")

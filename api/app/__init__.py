@@ -14,7 +14,7 @@ from api import pages, problems, rest
 from api.app.frame import Frame, Metrics
 from api.settings import Settings, read_settings
 from engine import commands
-from engine.store import Keys, Store
+from engine.store import Store
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -26,8 +26,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Invalid: settings or keys that cannot be read.
     """
     told = settings or read_settings()
-    keys = told.keys()
-    store = Store.open(told.database_url, Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id))
+    store = Store.open(told.database_url, told.keys())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The page of a case's whole history: every event as it is chained, with the values before and after."""
+"""The auditor's pages of a case: its whole history as it is chained, and who read it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import identity
 from api.pages.screen import Posted, language, posted, show
-from api.pages.texts import chained
+from api.pages.texts import chained, words
 from engine import commands as c
 from engine.store import HistoryRow
 
 router = APIRouter(include_in_schema=False)
 
 PAGE = 200
+# What of a case is read; a word nobody knows shows as it is.
+READINGS = ("case", "task", "history", "document", "package", "accesses")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +63,18 @@ def _page(
         replayed=replayed,
         differs=chained(replayed.difference.kind, tongue) if replayed and replayed.difference else "",
     )
+
+
+@router.get("/cases/{case_id}/accesses")
+def accesses(request: Request, case_id: UUID, after: str | None = None) -> Response:
+    """Who read the case, newest first."""
+    asker, office = identity.asker(request), identity.office(request)
+    page = c.accesses(office, asker.actor, case_id, after=after, limit=PAGE)
+    view = c.case_view(office, asker.actor, case_id)
+    t = words(language(request))
+    read = {what: t(f"access.{what}") for what in READINGS}
+    facts: dict[str, Any] = {"case": view, "rows": page.items, "after": after, "following": page.next, "read": read}
+    return show(request, "accesses.html", asker, **facts)
 
 
 def _details(row: HistoryRow) -> str:

@@ -25,8 +25,16 @@ def incidents(request: Request, said: str = "") -> Response:
     asker = identity.asker(request)
     rows = c.incidents(identity.office(request), asker.actor)
     sentence = words(language(request))(f"said.{said}") if said in SAID else ""
+    uncopied = c.uncopied_checkpoints(identity.office(request), asker.actor)
     return show(
-        request, "incidents.html", asker, rows=rows, said=sentence, bad=said == "still", english=_english(request)
+        request,
+        "incidents.html",
+        asker,
+        rows=rows,
+        uncopied=uncopied,
+        said=sentence,
+        bad=said == "still",
+        english=_english(request),
     )
 
 

@@ -256,6 +256,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "stuck.whole": ("整个办件", "the whole case"),
     "stuck.job": ("文书或者短信", "a paper or message"),
     "stuck.retry": ("重试", "Try again"),
+    "stuck.checkpoint": ("检查点 {n} 无法复制到库外", "Checkpoint {n} cannot be copied outside"),
     "stuck.none": ("没有运行异常。", "Nothing is stuck."),
     "stuck.suspended": ("办件已中止，恢复后方可重试。", "The case is suspended; it can be tried again once resumed."),
     # moving to another release
@@ -284,6 +285,15 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "move.again": ("重新预演", "Plan again"),
     "move.do": ("迁移", "Move the case"),
     # the whole history
+    "access.title": ("查阅记录", "Who has read it"),
+    "access.what": ("查阅内容", "What was read"),
+    "access.none": ("没有更多查阅记录。", "No further readings."),
+    "access.case": ("办件", "The case"),
+    "access.task": ("任务", "A task"),
+    "access.history": ("全部记录", "The whole record"),
+    "access.document": ("文书", "A paper"),
+    "access.package": ("导出办件", "Taken away as a package"),
+    "access.accesses": ("查阅记录", "Who has read it"),
     "audit.title": ("全部记录", "The whole record"),
     "audit.number": ("序号", "No."),
     "audit.at": ("记录时间", "Recorded at"),
@@ -424,7 +434,11 @@ _EVENTS: Mapping[str, tuple[str, str]] = {
     "deadline.recomputed": ("时限重新计算", "Deadline recomputed"),
     "incident.raised": ("运行异常", "Incident"),
     "case.ended": ("办件结束", "Case ended"),
-    "documents.rendered": ("文书已生成", "Paper made"),
+    "erasure.proposed": ("提出销毁", "Erasure proposed"),
+    "case.erased": ("已删除", "Erased"),
+    "hold.placed": ("法定保留", "Held"),
+    "hold.lifted": ("解除保留", "Hold lifted"),
+    "document.rendered": ("文书已生成", "Paper made"),
 }
 
 # Kinds of history that only an auditor reads.
@@ -471,6 +485,7 @@ _DRAWN: Mapping[str, tuple[str, str]] = {
     "designer": ("流程设计员", "Designer"),
     "security_admin": ("安全管理员", "Security administrator"),
     "system_admin": ("系统管理员", "System administrator"),
+    "archivist": ("档案管理员", "Archivist"),
 }
 
 Words = Callable[..., str]

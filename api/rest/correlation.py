@@ -61,7 +61,8 @@ def give_up(request: Request, message_id: UUID) -> Response:
 def incidents(request: Request) -> Response:
     """What is stuck, and where; codes, never data."""
     office, actor = identity.office(request), identity.asker(request).actor
-    return Answer({"incidents": [*c.incidents(office, actor), *c.stuck_messages(office, actor)]})
+    stuck = [*c.incidents(office, actor), *c.stuck_messages(office, actor)]
+    return Answer({"incidents": stuck, "checkpoints": c.uncopied_checkpoints(office, actor)})
 
 
 @router.post("/incidents/{incident_id}/retry")

@@ -54,6 +54,13 @@ def history(
     return Answer(c.history(identity.office(request), identity.asker(request).actor, case_id, after=after, limit=limit))
 
 
+@router.get("/process-instances/{case_id}/accesses")
+def accesses(request: Request, case_id: UUID, after: Cursor = None, limit: Limit = 50) -> Response:
+    """Who read the case and what of it, newest first; for auditors of its scope."""
+    actor = identity.asker(request).actor
+    return Answer(c.accesses(identity.office(request), actor, case_id, after=after, limit=limit))
+
+
 @router.get("/process-instances/{case_id}/positions")
 def positions(request: Request, case_id: UUID, at: Moment | None = None) -> Response:
     """The elements where the case stands now, or stood at a past moment."""

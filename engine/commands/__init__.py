@@ -1,5 +1,6 @@
 """The verbs and readings of the engine. One verb, one transaction: all is written, or nothing but the refusal."""
 
+from engine.commands.accesses import accesses
 from engine.commands.cases import fire_due, recompute_deadlines, start_case
 from engine.commands.catalogue import DefinitionRow, TaskForm, process_definitions, process_xml, task_forms
 from engine.commands.handing import candidates, delegate_task, resolve_task, transfer_task
@@ -31,6 +32,7 @@ from engine.commands.publishing import may_publish, publish, published_library, 
 from engine.commands.recalling import recall_task
 from engine.commands.remarks import Comment, comment_case, comment_task, comments, urge_task
 from engine.commands.replay import CaseReplay, Replayed, Verdict, replay_case, replay_cases, replay_one, replay_store
+from engine.commands.retention import erase_case, lift_hold, place_hold, propose_erasure
 from engine.commands.returning import Returned, ReturnTarget, return_task
 from engine.commands.shelf import Shelf
 from engine.commands.signers import (
@@ -46,7 +48,7 @@ from engine.commands.signers import (
     signers,
 )
 from engine.commands.signing import ChainSigning, Signing
-from engine.commands.stuck import Stuck, explained, incidents, stuck_diagram
+from engine.commands.stuck import Stuck, explained, incidents, stuck_diagram, uncopied_checkpoints
 from engine.commands.suspending import Suspension, resume_case, suspend_case
 from engine.commands.tasks import attach_file, claim_task, complete_task, release_task, save_draft
 from engine.commands.unpacking import Package, read_package
@@ -98,6 +100,7 @@ __all__ = [
     "TaskView",
     "Verdict",
     "Written",
+    "accesses",
     "accounts",
     "add_signers",
     "advance_clock",
@@ -116,6 +119,7 @@ __all__ = [
     "deliver_message",
     "diagram",
     "document",
+    "erase_case",
     "explained",
     "export_case",
     "export_cases",
@@ -125,6 +129,7 @@ __all__ = [
     "history",
     "incidents",
     "kept_messages",
+    "lift_hold",
     "log_in",
     "log_out",
     "may_publish",
@@ -133,10 +138,12 @@ __all__ = [
     "next_diagram",
     "now",
     "people",
+    "place_hold",
     "plan_migration",
     "positions",
     "process_definitions",
     "process_xml",
+    "propose_erasure",
     "publish",
     "published_library",
     "read_library",
@@ -167,6 +174,7 @@ __all__ = [
     "task_forms",
     "task_view",
     "transfer_task",
+    "uncopied_checkpoints",
     "urge_task",
     "who",
     "withdraw_case",

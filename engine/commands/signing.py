@@ -44,10 +44,15 @@ class ChainSigning:
 
     def sign(self, content: bytes) -> bytes:
         """HMAC-SHA256 of purpose and content."""
-        return hmac.digest(self._keys.chain, _PURPOSE + content, "sha256")
+        return _signature(self._keys.chain, content)
 
     def check(self, algorithm: str, key_id: str, content: bytes, signature: bytes) -> bool | None:
         """As ``Signing`` says."""
-        if (algorithm, key_id) != (self.algorithm, self.key_id):
+        key = self._keys.chain_keys().get(key_id)
+        if algorithm != self.algorithm or key is None:
             return None
-        return hmac.compare_digest(self.sign(content), signature)
+        return hmac.compare_digest(_signature(key, content), signature)
+
+
+def _signature(key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, _PURPOSE + content, "sha256")

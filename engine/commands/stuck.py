@@ -15,6 +15,7 @@ from engine.commands.record import DEADLOCK, UNCAUGHT, Record, outcome_from_plai
 from engine.errors import DatabaseBusy, Forbidden, NotFound, StillStuck
 from engine.model import Actor, CaseStatus, Once, Outcome
 from engine.store import Case, Incident, IncidentRow, NewIncident, Transaction, queries
+from engine.store.checkpoints import Uncopied, uncopied
 
 FIRING_FAILED = "firing_failed"
 # What the host itself gives as a reason; the machine's are the machine's to explain.
@@ -66,6 +67,14 @@ def incidents(office: Office, actor: Actor) -> tuple[Stuck, ...]:
     with office.store.reading() as reading:
         rows = queries.incidents(reading, actor)
     return tuple(_stuck(office, actor, row) for row in rows)
+
+
+def uncopied_checkpoints(office: Office, actor: Actor) -> tuple[Uncopied, ...]:
+    """Checkpoints that could not be copied outside, for system administrators; they are tried again by themselves."""
+    if not actor.scopes("system_admin"):
+        return ()
+    with office.store.reading() as reading:
+        return uncopied(reading)
 
 
 def _stuck(office: Office, actor: Actor, row: IncidentRow) -> Stuck:

@@ -1,5 +1,6 @@
 """The only package that knows SQL. A Store gives transactions (which write) and readings (which see)."""
 
+from engine.store.accesses import AccessRow
 from engine.store.columns import new_id
 from engine.store.exporting import CaseHead, Chosen, StoredEvent
 from engine.store.messages import Message
@@ -49,6 +50,7 @@ from engine.store.vault import Keys, plain_text
 
 __all__ = [
     "KEEP",
+    "AccessRow",
     "Account",
     "Attachment",
     "Candidate",

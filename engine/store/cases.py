@@ -213,6 +213,7 @@ class CaseLocks(Writes):
         except IntegrityError as error:
             raise BusinessKeyTaken() from error
         self.execute(t.data_key.insert(), {"id": case_id, "wrapped": wrapped})
+        self.locked = case
         return case
 
     def performers(self, case_id: UUID, elements: Iterable[str], *, after: int = 0) -> set[UUID]:
@@ -231,7 +232,8 @@ class CaseLocks(Writes):
         points.reached("after_lock")
         # Read only now that the instance is ours: a rival may have changed all of it while we waited.
         rows, others = self.together((_belongings, {"case": row.id, "task": task_id}), (_others, {"case": row.id}))
-        case = self._case(row, unwrap(self.keys, row.id, rows[0].wrapped))
+        # An erased case has no key, and nothing sealed that would need one.
+        case = self._case(row, unwrap(self.keys, row.id, rows[0].wrapped) if rows[0].wrapped else b"")
         tasks = [task_of(each) for each in rows if each.id is not None]
         case.tasks = [task for task in tasks if task.status is TaskStatus.OPEN]
         case.drafts = {each.id for each in rows if each.drafted}

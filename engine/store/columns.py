@@ -92,3 +92,23 @@ def _clock_of_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(database_now, "sqlite")
 def _clock_of_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"
+
+
+class stream_of_case(sa.sql.functions.FunctionElement[str]):
+    """The name of a case's stream, from the column of its id."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(stream_of_case, "postgresql")
+def _stream_on_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"('case:' || CAST({compiler.process(element.clauses, **kw)} AS text))"
+
+
+@compiles(stream_of_case, "sqlite")
+def _stream_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    # There an id is 32 hexadecimal digits without hyphens.
+    column = compiler.process(element.clauses, **kw)
+    parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    return "('case:' || " + " || '-' || ".join(f"substr({column}, {start}, {size})" for start, size in parts) + ")"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from engine.model import JSON, Event
 from engine.store.columns import iso
+from engine.store.rows import Place, encode
 from engine.store.vault import SALT_BYTES, Keys, commit, link, plain_text, seal_json, unseal_json
 
-SCHEMA = 1
+SCHEMA = 2
 #: What the first event of a stream has for a previous hash.
 GENESIS = bytes(32)
 _STREAMS = UUID("6f2c1f0e-6d0b-5e0c-9a53-53616e776569")
@@ -42,12 +43,13 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """What all events of one command share. ``release`` (hex) is kept with the inputs only."""
+    """What all events of one command share. ``release`` (hex) stands in the inputs only, ``rows`` in the last event."""
 
     id: UUID
     recorded_at: datetime
     semantics: int = 1
     release: str | None = None
+    rows: Mapping[Place, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +81,7 @@ def write(keys: Keys, key: bytes, head: Head, events: Sequence[Event], command: 
             kept[str(number)] = [salt.hex(), event.values]
         row = _row(event, command, commitment)
         row |= {"stream": head.stream, "number": number, "key_id": keys.chain_id, "previous": head.hash}
+        row["rows"] = encode(command.rows) if command.rows and event is events[-1] else None
         row["hash"] = link(keys.chain, head.hash, canonical(row))
         head = replace(head, events=number, hash=row["hash"])
         rows.append(row)
@@ -124,7 +127,10 @@ def _hex(value: bytes | None) -> str | None:
 
 
 def canonical(row: Mapping[str, Any]) -> bytes:
-    """The bytes an event's hash covers (schema 1): every column but the two hashes, as a JSON list in this order."""
+    """The bytes an event's hash covers: every column but the two hashes, as a JSON list in this order.
+
+    Schema 1 ends with the key's id; schema 2 has the rows' digests after it.
+    """
     account, occurred = row["actor_account"], row["occurred_at"]
     parts = [
         row["schema"],
@@ -151,6 +157,7 @@ def canonical(row: Mapping[str, Any]) -> bytes:
         _hex(row["commitment"]),
         _hex(row["state_digest"]),
         row["key_id"],
+        *([] if row["schema"] == 1 else [_hex(row["rows"])]),
     ]
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -103,6 +103,7 @@ class Jobs(Streams):
             again = queue.update().where(queue.c.id == incident.job, queue.c.status == "failed")
             self.execute(again.values(status="waiting", run_at=now, locked_until=None))
         self.execute(t.incident.update().where(t.incident.c.id == incident.id).values(closed_at=now))
+        self._tell_incidents([incident], now)
         if self.locked is not None:
             self.locked.incidents = [each for each in self.locked.incidents if each.id != incident.id]
 

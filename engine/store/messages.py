@@ -23,7 +23,7 @@ from engine.store.people import account_of
 from engine.store.prepared import Prepared
 from engine.store.reading import Reading
 from engine.store.records import Case, Outgoing, WaitRow
-from engine.store.vault import Keys, new_key, plain_text, seal_json, unseal_json, unwrap
+from engine.store.vault import new_key, plain_text, seal_json, unseal_json, unwrap
 
 DELIVER = "deliver"
 """The kind of the job that hands over what was kept."""
@@ -135,7 +135,7 @@ class Messages(CaseLocks, Papers):
         columns = ("number", "sender", "id", "status", "account", "from_case", "case_id", "expires_at", "code")
         row: dict[str, Any] = {name: getattr(message, name) for name in (*columns, "taken_at")}
         row |= {"name": None, "key": None, "sealed": None}
-        row["body"] = _body(self.keys, message.name, message.key, message.payload)
+        row["body"] = _body(self.keys.sealing, message.name, message.key, message.payload)
         if message.status in ("kept", "failed"):
             key, wrapped = new_key(self.keys, message.number)
             sealed = seal_json(key, f"message:{message.number}", message.payload)
@@ -269,7 +269,8 @@ def taken(reading: Reading, sender: str, message_id: str, *, name: str, key: str
         return None
     if row.number is None:  # taken before messages were kept: nothing more is known of it
         raise NothingWaits()
-    if not hmac.compare_digest(row.body, _body(reading.keys, name, key, payload)):
+    ring = reading.keys.sealing_keys().values()
+    if not any(hmac.compare_digest(row.body, _body(sealing, name, key, payload)) for sealing in ring):
         raise KeyReused()
     return message_of(row)
 
@@ -310,6 +311,6 @@ def _pair(name: str, key: str) -> int:
     return int.from_bytes(found[:8], "big", signed=True)
 
 
-def _body(keys: Keys, name: str, key: str, payload: JSON) -> bytes:
+def _body(sealing: bytes, name: str, key: str, payload: JSON) -> bytes:
     """What tells a repetition from another message under the same id; says nothing without the sealing key."""
-    return hmac.digest(keys.sealing, b"message:" + plain_text([name, key, payload]).encode(), "sha256")
+    return hmac.digest(sealing, b"message:" + plain_text([name, key, payload]).encode(), "sha256")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from engine.store.cases import CaseLocks
 from engine.store.papers import Papers, leaving
 from engine.store.prepared import Prepared
 from engine.store.records import Case
-from engine.store.vault import seal_json, unseal_json, unwrap
+from engine.store.vault import plain_text, seal_json, seal_named, unseal_json, unseal_named, unwrap
 
 KEPT = timedelta(days=7)
 _SYSTEM = UUID(int=0)
@@ -76,13 +77,15 @@ class OnceOnly(CaseLocks, Papers):
             return None
         erased = found.case_id is not None and found.wrapped is None
         if found.expires_at <= now or found.sealed is None or erased:
-            self.execute(_renew, {**self._where(actor, once), "body": once.digest, "until": now + KEPT})
+            body = self.keys.request_digest(once.digest)
+            self.execute(_renew, {**self._where(actor, once), "body": body, "until": now + KEPT})
             return None
-        if found.digest != once.digest:
+        if not self.keys.same_request(found.digest, once.digest):
             raise KeyReused(route=once.route)
-        key = unwrap(self.keys, found.case_id, found.wrapped) if found.case_id else self.keys.sealing
-        answer: JSON = unseal_json(key, self._purpose(actor, once), found.sealed)
-        return answer
+        purpose = self._purpose(actor, once)
+        if found.case_id is None:
+            return json.loads(unseal_named(self.keys, purpose, found.sealed))
+        return unseal_json(unwrap(self.keys, found.case_id, found.wrapped), purpose, found.sealed)
 
     def remember(self, actor: Actor, once: Once, answer: JSON, case: Case | None = None) -> None:
         """Keep the answer of this request for a week, sealed under the key of the ``case`` it speaks of, if any.
@@ -90,9 +93,11 @@ class OnceOnly(CaseLocks, Papers):
         Raises:
             KeyReused: meanwhile the key was used for another case. Raised with the transaction's last writes.
         """
-        case = case or self.locked
-        sealed = seal_json(case.key if case else self.keys.sealing, self._purpose(actor, once), answer)
-        number = case.id if case else None
+        purpose, case = self._purpose(actor, once), case or self.locked
+        if case is None or not case.key:  # the answer about an erased case tells of nobody
+            number, sealed = None, seal_named(self.keys, purpose, plain_text(answer).encode())
+        else:
+            number, sealed = case.id, seal_json(case.key, purpose, answer)
         if self._kept:
             self.later(_answer, {**self._where(actor, once), "answer": sealed, "case": number})
         else:
@@ -108,7 +113,7 @@ class OnceOnly(CaseLocks, Papers):
             "account": actor.account or _SYSTEM,
             "route": once.route,
             "key": once.key,
-            "digest": once.digest,
+            "digest": self.keys.request_digest(once.digest),
             "sealed": sealed,
             "expires_at": self.now() + KEPT,
             "case_id": case,

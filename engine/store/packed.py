@@ -130,8 +130,9 @@ class Continuing:
             raise damaged(where, "事件不连续", "an event that does not follow the one before it")
         if event.salt is not None and commit(event.salt, event.values) != columns["commitment"]:
             raise damaged(where, "内容与承诺值不符", "values that are not those committed to")
-        if self._keys is not None and columns["key_id"] == self._keys.chain_id:
-            expected = link(self._keys.chain, columns["previous"], canonical(columns))
+        known = self._keys.chain_keys().get(columns["key_id"]) if self._keys is not None else None
+        if known is not None:
+            expected = link(known, columns["previous"], canonical(columns))
             if not hmac.compare_digest(expected, columns["hash"]):
                 raise damaged(where, "内容与链值不符", "content and hash disagree")
         self._number, self._hash = columns["number"], columns["hash"]

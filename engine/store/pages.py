@@ -167,11 +167,16 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """What is wrong with a stream, and at which number (0: the stream as a whole)."""
+    """What is wrong with a stream, and at which number (0: the stream as a whole).
+
+    ``row`` names the table, and the row's id, where it is a row that is not as history says. Without a stream
+    (empty) it is the row itself, or a checkpoint, that is wrong.
+    """
 
     stream: str
     number: int
     what: str
+    row: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,11 +11,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Row
 
 from engine.errors import NotFound
 from engine.model import JSON, Actor, Event
+from engine.store import rows
 from engine.store import tables as t
 from engine.store.columns import new_id
+from engine.store.history import case_stream
 from engine.store.looking_back import replaced
 from engine.store.reading import Reading
 from engine.store.records import Case, Document, NewPaper, Series
@@ -34,11 +37,11 @@ _render = (
     .where(t.document.c.id == _bind("document"))
     .values(sealed_content=_bind("content"), digest=_bind("hash"))
 )
-_mine = sa.select(t.attachment.c.id, t.attachment.c.digest).where(
+_mine = sa.select(t.attachment).where(
     t.attachment.c.digest.in_(_bind("digests", expanding=True)), t.attachment.c.account_id == _bind("account")
 )
 _in_case = (
-    sa.select(t.attachment.c.id, t.attachment.c.digest)
+    sa.select(t.attachment)
     .join(t.case_attachment, t.case_attachment.c.attachment_id == t.attachment.c.id)
     .where(t.attachment.c.digest.in_(_bind("digests", expanding=True)), t.case_attachment.c.case_id == _bind("case"))
 )
@@ -130,7 +133,7 @@ class Papers(Reading):
         for paper in sorted(papers, key=lambda p: (p.series.kind, p.series.unit, p.series.year) if p.series else ()):
             if paper.series:
                 numbers[paper.id] = self.next_number(paper.series)
-        rows = [
+        added: list[dict[str, Any]] = [
             {
                 "id": paper.id,
                 "case_id": case.id,
@@ -143,7 +146,9 @@ class Papers(Reading):
             }
             for paper in papers
         ]
-        self.execute(insert(t.document), rows)
+        self.execute(insert(t.document), added)
+        for row in added:
+            self.tell(case_stream(case.id), "p", row["id"], rows.of(row, *rows.DOCUMENT))
         self._queue(t.job, case, ((new_id(), "render", p.kind, {"document": str(p.id)}, None) for p in papers), now)
         over = replaced(self, case.id)
         return [issued(paper, numbers.get(paper.id), over.pop(paper.kind, None)) for paper in papers]
@@ -153,13 +158,15 @@ class Papers(Reading):
         return read_document(self, document_id)
 
     def put_rendered(self, document_id: UUID, content: str) -> str:
-        """Keep a paper's HTML, sealed; gives its SHA-256 (hex). Raises NotFound."""
+        """Keep a paper's HTML, sealed; gives its SHA-256 (hex). The event about it is the caller's. Raises NotFound."""
         row = self.execute(_document, {"document": document_id}).one_or_none()
         if row is None or row.wrapped is None:
             raise NotFound()
         digest = hashlib.sha256(content.encode()).hexdigest()
         sealed = seal(unwrap(self.keys, row.case_id, row.wrapped), f"page:{document_id}", content.encode())
         self.execute(_render, {"document": document_id, "content": sealed, "hash": digest})
+        after = {**row._mapping, "sealed_content": sealed, "digest": digest}
+        self.tell(case_stream(row.case_id), "p", document_id, rows.of(after, *rows.DOCUMENT))
         return digest
 
     # -- queues
@@ -170,7 +177,7 @@ class Papers(Reading):
         entries: Iterable[tuple[UUID, str, str, Mapping[str, JSON], datetime | None]],
         now: datetime,
     ) -> None:
-        rows = [
+        added: list[dict[str, Any]] = [
             {
                 "id": number,
                 "kind": kind,
@@ -184,8 +191,11 @@ class Papers(Reading):
             }
             for number, kind, name, payload, run_at in entries
         ]
-        if rows:
-            self.execute(insert(table), rows)
+        letter = "o" if table is t.outbox else "j"
+        for row in added:
+            self.tell(case_stream(case.id), letter, row["id"], rows.of(row, *rows.QUEUED))
+        if added:
+            self.execute(insert(table), added)
 
     # -- uploaded files
     def put_attachment(self, actor: Actor, name: str, media_type: str, content: bytes) -> str:
@@ -220,20 +230,21 @@ class Papers(Reading):
         wanted = set(digests)
         return wanted - self._known_attachments(case_id, actor.account, wanted).keys() if wanted else set()
 
-    def _known_attachments(self, case_id: UUID, account: UUID | None, digests: Iterable[str]) -> dict[str, UUID]:
+    def _known_attachments(self, case_id: UUID, account: UUID | None, digests: Iterable[str]) -> dict[str, Row[Any]]:
         plain = [digest.removeprefix(PREFIX) for digest in digests]
         mine = self.execute(_mine, {"digests": plain, "account": account}).all()
         theirs = self.execute(_in_case, {"digests": plain, "case": case_id}).all()
-        return {PREFIX + row.digest: row.id for row in (*mine, *theirs)}
+        return {PREFIX + row.digest: row for row in (*mine, *theirs)}
 
     def _link_attachments(self, case_id: UUID, account: UUID | None, digests: Sequence[str]) -> None:
         if digests:
             known = self._known_attachments(case_id, account, digests)
-            rows = [
-                {"case_id": case_id, "attachment_id": known[digest]} for digest in sorted(set(digests) & known.keys())
-            ]
-            if rows:
-                self.execute(self._insert_or_leave(t.case_attachment), rows)
+            files = [known[digest] for digest in sorted(set(digests) & known.keys())]
+            for file in files:
+                self.tell(case_stream(case_id), "f", file.id, rows.of(file._mapping, *rows.ATTACHMENT))
+            if files:
+                links = [{"case_id": case_id, "attachment_id": file.id} for file in files]
+                self.execute(self._insert_or_leave(t.case_attachment), links)
 
     # -- drafts
     def put_draft(self, task_id: UUID, actor: Actor, answers: Mapping[str, JSON]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.errors import BusinessKeyTaken
 from engine.model import Membership
+from engine.store import rows
 from engine.store import tables as t
 from engine.store.columns import new_id
 from engine.store.reading import Reading
@@ -22,6 +23,7 @@ _bind = sa.bindparam
 _by_name = sa.select(t.account).where(t.account.c.name == _bind("name")).with_for_update()
 _posts = sa.select(t.membership).order_by(t.membership.c.role, t.membership.c.scope)
 _this = t.account.c.id == _bind("account")
+_account = sa.select(t.account).where(_this)
 _note = t.account.update().where(_this).values(failures=_bind("count"), locked_until=_bind("until"))
 _password = t.account.update().where(_this).values(password_hash=_bind("hash"))
 _active = t.account.update().where(_this).values(active=_bind("is_active"))
@@ -42,7 +44,15 @@ class People(Reading):
             self.execute(t.account.insert(), {**row, "active": True, "failures": 0, "created_at": self.now()})
         except IntegrityError as error:
             raise BusinessKeyTaken() from error
+        self._tell_account(number)
         return number
+
+    def _tell_account(self, account: UUID) -> None:
+        """History will say how the account and its posts look now; the event about it is the caller's."""
+        row = self.execute(_account, {"account": account}).one()
+        posts = self.execute(_posts.where(t.membership.c.account_id == account))
+        self.tell(f"account:{account}", "a", account, rows.of(row._mapping, *rows.ACCOUNT))
+        self.tell(f"account:{account}", "m", account, rows.of_posts(post._asdict() for post in posts))
 
     def account_by_name(self, name: str) -> Account | None:
         """The account of a log-in name, locked until the end: two wrong passwords at once count as two."""
@@ -54,12 +64,13 @@ class People(Reading):
     def set_memberships(self, account: UUID, memberships: Iterable[Membership]) -> None:
         """Replace the posts of an account; of two in the same role and scope the last counts."""
         self.execute(t.membership.delete().where(t.membership.c.account_id == account))
-        rows = [
+        held = [
             {"account_id": account, "role": m.role, "scope": m.scope, "unit": m.unit, "post": m.post}
             for m in {(m.role, m.scope): m for m in memberships}.values()
         ]
-        if rows:
-            self.execute(t.membership.insert(), rows)
+        if held:
+            self.execute(t.membership.insert(), held)
+        self._tell_account(account)
 
     def note_login(self, account: UUID, *, failures: int, locked_until: datetime | None) -> None:
         """Write down how many wrong passwords there were in a row, and until when the account is locked."""
@@ -68,11 +79,13 @@ class People(Reading):
     def set_password(self, account: UUID, password_hash: str) -> None:
         """Replace the password's hash and end all sessions."""
         self.execute(_password, {"account": account, "hash": password_hash})
+        self._tell_account(account)
         self._end_sessions(account)
 
     def set_active(self, account: UUID, active: bool) -> None:
         """Close an account (and end its sessions) or open it again."""
         self.execute(_active, {"account": account, "is_active": active})
+        self._tell_account(account)
         if not active:
             self._end_sessions(account)
 

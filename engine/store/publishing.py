@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from engine.errors import NotFound
 from engine.model import Release
+from engine.store import rows
 from engine.store import tables as t
 from engine.store.history import GENESIS
 from engine.store.reading import Reading
@@ -28,6 +29,8 @@ _versions = sa.select(t.version.c.kind, t.version.c.name, sa.func.max(t.version.
 )
 _PARTS = ("root", "processes", "forms", "decisions", "papers", "notices", "registers", "semantics")
 _LOCK = "publication:"
+#: The stream that tells of publications.
+STREAM = "definition:"
 
 
 class Publishing(Streams):
@@ -79,10 +82,11 @@ class Publishing(Streams):
             "published_at": made.published_at,
         }
         self.execute(t.publication.insert(), row)
+        self.tell(STREAM, "n", rows.numbered(made.number), rows.of(row, *rows.PUBLICATION))
 
     def _insert_versions(self, made: Publication, changed: list[tuple[str, str]]) -> None:
         last = {(row.kind, row.name): row.last for row in self.execute(_versions)}
-        rows: list[dict[str, Any]] = [
+        added: list[dict[str, Any]] = [
             {
                 "kind": kind,
                 "name": name,
@@ -93,8 +97,11 @@ class Publishing(Streams):
             }
             for kind, name in changed
         ]
-        if rows:
-            self.execute(t.version.insert(), rows)
+        for row in added:
+            number = rows.version_id(row["kind"], row["name"], row["version"])
+            self.tell(STREAM, "v", number, rows.of(row, *rows.VERSION))
+        if added:
+            self.execute(t.version.insert(), added)
 
     def put_release(self, release: Release) -> None:
         """Keep a release under its digest, once; further calls on this server cost nothing."""

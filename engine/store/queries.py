@@ -12,6 +12,7 @@ from engine.deadlines import Deadline
 from engine.errors import Finding, Invalid, NotFound
 from engine.model import Actor, CaseStatus
 from engine.store import tables as t
+from engine.store.accesses import accesses
 from engine.store.cases import deadline_of, incident_of, task_of, wait_of
 from engine.store.history_reading import history, last_of, lines_of, positions
 from engine.store.lines import LONGEST_PAGE, nearest_deadlines, title_of
@@ -26,6 +27,7 @@ from engine.store.vault import unseal, unseal_json, unwrap
 from engine.store.worklists import worklist
 
 __all__ = [
+    "accesses",
     "accounts",
     "case_page",
     "case_release",

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, CursorResult
 
 from engine.errors import NotFound
 from engine.model import JSON, Actor, Membership
+from engine.store import rows
 from engine.store import tables as t
 from engine.store.columns import database_now
 from engine.store.prepared import Prepared, trip
@@ -72,6 +73,7 @@ class Reading:
         self.keys = keys
         self._moment: datetime | None = None
         self._after_commit: list[Callable[[], None]] = []
+        self._told: dict[str, rows.Told] = {}
         #: The number of the publication in force as read with the lock (in a tuple, as there may be none).
         self.publication_seen: tuple[int | None] | None = None
 
@@ -94,6 +96,10 @@ class Reading:
             cursors = [prepared.send(self.connection, values) for prepared, values in asked]
         answered = zip(asked, cursors, strict=True)
         return [prepared.read(self.connection, cursor) for (prepared, _), cursor in answered]
+
+    def tell(self, stream: str, letter: str, number: UUID, digest: bytes) -> None:
+        """The stream's next event in this transaction will say of this row that it looks so; for this package only."""
+        self._told.setdefault(stream, {})[rows.Place(letter, number)] = digest
 
     def now(self) -> datetime:
         """The shared clock: the database's plus the simulation's offset. One moment per transaction.

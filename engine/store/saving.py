@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from engine import deadlines
 from engine.errors import StaleRevision
 from engine.model import CaseStatus, Event, TaskStatus
+from engine.store import rows
 from engine.store import tables as t
 from engine.store.columns import iso, new_id
 from engine.store.history import Command, Head, Written, as_json, case_stream, with_papers, write
@@ -134,11 +135,13 @@ class Saving(Messages):
         self._queue(t.outbox, case, ((o.id, o.kind, o.name, o.payload, None) for o in outgoing), now)
         self._queue(t.job, case, ((j.id, j.kind, "", j.payload, j.run_at) for j in changes.jobs), now)
         issued = self._issue(case, changes.papers, now)
+        values = self._instance(case, changes, now)
         self._save_history(case, changes, issued, now)
-        self._save_instance(case, changes, now, ("release",) if moved else ())
+        self._save_instance(case, values, ("release",) if moved else ())
 
     # -- tasks
     def _save_tasks(self, case: Case, changes: Changes, now: datetime, due_before: datetime | None) -> None:
+        before = {task.id: task for task in case.tasks}
         self._close_tasks(case, changes.closed)
         self._claim_tasks(case, changes.claims)
         if changes.urged:
@@ -150,14 +153,27 @@ class Saving(Messages):
             case.tasks = [replace(task, due_at=case.due_at) for task in case.tasks]
         if changes.opened:
             self._open_tasks(case, changes.opened, now)
+        for task in case.tasks:
+            if before.get(task.id) != task:
+                self._tell_task(task)
+
+    def _tell_task(self, task: Task) -> None:
+        self.tell(case_stream(task.case_id), "t", task.id, rows.of_task(task))
 
     def _close_tasks(self, case: Case, closed: Sequence[ClosedTask]) -> None:
         if not closed:
             return
-        rows = [{"task": c.id, "to": c.status.value, "at": c.at, "by": c.by, "who": c.name} for c in closed]
-        self._write(_close_task, *rows)
-        gone = {c.id for c in closed}
-        drafted = [{"task": number} for number in gone & case.drafts]
+        self._write(
+            _close_task,
+            *({"task": c.id, "to": c.status.value, "at": c.at, "by": c.by, "who": c.name} for c in closed),
+        )
+        gone = {c.id: c for c in closed}
+        for task in case.tasks:
+            if (how := gone.get(task.id)) is not None:
+                self._tell_task(
+                    replace(task, status=how.status, closed_at=how.at, closed_by=how.by, closed_name=how.name)
+                )
+        drafted = [{"task": number} for number in gone.keys() & case.drafts]
         if drafted:
             self._each(_drop_drafts, drafted)
         case.tasks = [task for task in case.tasks if task.id not in gone]
@@ -183,8 +199,8 @@ class Saving(Messages):
         case.tasks += tasks
         new_places = {(task.role, task.scope) for task in tasks if task.assignee is None} - self.places
         if new_places:
-            rows = [{"role": role, "scope": scope} for role, scope in sorted(new_places)]
-            self._each(self._insert_or_leave(t.task_place), rows)
+            places = [{"role": role, "scope": scope} for role, scope in sorted(new_places)]
+            self._each(self._insert_or_leave(t.task_place), places)
             self._after_commit.append(lambda: self.places.update(new_places))
 
     def _names(self, accounts: set[UUID]) -> dict[UUID, str]:
@@ -193,9 +209,10 @@ class Saving(Messages):
         return {row.id: row.display_name for row in found}
 
     # -- deadlines, waits, incidents
-    def _save_deadlines(self, case: Case, rows: Sequence[DeadlineRow]) -> None:
+    def _save_deadlines(self, case: Case, moved: Sequence[DeadlineRow]) -> None:
         known = {row.id for row in case.deadlines}
-        for row in rows:
+        for row in moved:
+            self.tell(case_stream(case.id), "d", row.id, rows.of_deadline(row))
             due, status = row.deadline.due_at, row.deadline.status
             text = plain_text(deadlines.as_plain(row.deadline))
             if row.id in known:
@@ -203,12 +220,19 @@ class Saving(Messages):
                 continue
             facts = {"id": row.id, "case_id": case.id, "kind": row.deadline.kind, "status": status}
             self.execute(insert(t.deadline), {**facts, "due_at": due, "content": text})
-        changed = {row.id: row for row in rows}
+        changed = {row.id: row for row in moved}
         kept = [changed.pop(row.id, row) for row in case.deadlines]
         case.deadlines = kept + list(changed.values())
 
     def _save_waits(self, case: Case, waits: Iterable[WaitRow], now: datetime) -> None:
         old, new = {w.number: w for w in case.waits}, {w.number: w for w in waits}
+        stream = case_stream(case.id)
+        for number in old.keys() - new.keys():
+            self.tell(stream, "s", rows.numbered(number), rows.GONE)
+        for number, wait in new.items():
+            if old.get(number) != wait:
+                told = rows.of_wait(wait, now, (wait.kind, wait.name, wait.key))
+                self.tell(stream, "s", rows.numbered(number), told)
         gone = [{"case": case.id, "n": n} for n, wait in old.items() if new.get(n) != wait]
         if gone:
             self._each(_drop_wait, gone)
@@ -225,6 +249,7 @@ class Saving(Messages):
         over = [i for i in open_ones if NewIncident(token=i.token, element=i.element, code=i.code) not in told]
         if over:
             self._each(_close_incident, [{"incident": i.id, "at": now} for i in over])
+            self._tell_incidents(over, now)
         known = {(i.token, i.element, i.code) for i in open_ones}
         fresh = [
             Incident(id=new_id(), case_id=case.id, token=n.token, element=n.element, code=n.code, opened_at=now)
@@ -236,16 +261,28 @@ class Saving(Messages):
 
     def _open_incidents(self, fresh: Sequence[Incident]) -> None:
         if fresh:
+            self._tell_incidents(fresh, None)
             columns = ("id", "case_id", "token", "element", "code", "opened_at")
             self.execute(insert(t.incident), [{**{c: getattr(i, c) for c in columns}, "job_id": i.job} for i in fresh])
+
+    def _tell_incidents(self, incidents: Iterable[Incident], closed_at: datetime | None) -> None:
+        for one in incidents:
+            self.tell(case_stream(one.case_id), "i", one.id, rows.of_incident(one, closed_at))
 
     # -- history and the instance itself
     def _save_history(self, case: Case, changes: Changes, issued: Sequence[Event], now: datetime) -> None:
         events = with_papers(changes.events, issued)
         if not events:
             return
-        command = Command(id=changes.command, recorded_at=now, semantics=changes.semantics, release=case.release)
-        head = Head(stream=case_stream(case.id), events=case.events, hash=case.head)
+        stream = case_stream(case.id)
+        command = Command(
+            id=changes.command,
+            recorded_at=now,
+            semantics=changes.semantics,
+            release=case.release,
+            rows=self._told.pop(stream, {}),
+        )
+        head = Head(stream=stream, events=case.events, hash=case.head)
         written = write(self.keys, case.key, head, events, command)
         self.insert_history(written)
         case.events, case.head, case.last_at = written.head.events, written.head.hash, now
@@ -259,7 +296,8 @@ class Saving(Messages):
         if written.values:
             self._write(_insert_values, written.values)
 
-    def _save_instance(self, case: Case, changes: Changes, now: datetime, more: tuple[str, ...]) -> None:
+    def _instance(self, case: Case, changes: Changes, now: datetime) -> dict[str, Any]:
+        """Bring ``case`` up to date; gives what its row needs beside its fields."""
         if changes.wake_at is not KEEP:
             case.wake_at = changes.wake_at
         case.outcome = changes.outcome or case.outcome
@@ -267,9 +305,7 @@ class Saving(Messages):
         if changes.status is not None:
             case.status = changes.status
             case.ended_at = now if changes.status is CaseStatus.ENDED else None
-        seen, case.revision = case.revision, case.revision + 1
-        values: dict[str, Any] = {f"new_{name}": getattr(case, name) for name in (*_FENCED, *more)}
-        values |= {"new_status": case.status.value, "case": case.id, "seen": seen}
+        values: dict[str, Any] = {"new_status": case.status.value, "case": case.id}
         if changes.state is not None:
             case.state = changes.state
             values["new_sealed_state"] = seal(case.key, f"state:{case.id}", changes.state)
@@ -279,8 +315,18 @@ class Saving(Messages):
             case.summary = case.summary if changes.summary is None else dict(changes.summary)
             about = {"title": case.title, "summary": case.summary}
             values["new_sealed_title"] = seal_json(case.key, f"about:{case.id}", about)
-        more += ("sealed_state",) * (changes.state is not None) + ("sealed_title",) * titled
-        self.later(_update_instance(*more), values, StaleRevision())
+        stream = case_stream(case.id)
+        self.tell(stream, "c", case.id, rows.of_case(case))
+        self.tell(stream, "w", case.id, rows.digest([case.wake_at]))
+        if titled:
+            self.tell(stream, "b", case.id, rows.digest([values["new_sealed_title"]]))
+        return values
+
+    def _save_instance(self, case: Case, values: dict[str, Any], more: tuple[str, ...]) -> None:
+        seen, case.revision = case.revision, case.revision + 1
+        fields = {f"new_{name}": getattr(case, name) for name in (*_FENCED, *more)}
+        sealed = tuple(name for name in ("sealed_state", "sealed_title") if f"new_{name}" in values)
+        self.later(_update_instance(*more, *sealed), {**fields, **values, "seen": seen}, StaleRevision())
 
     def _write(self, prepared: Prepared, *rows: Mapping[str, Any]) -> None:
         for row in rows:

@@ -150,8 +150,9 @@ class Store:
     # -- what is recorded beside the verbs
     def record_refusal(self, actor: Actor, case_id: UUID | None, verb: str, reason: str, input_digest: str) -> None:
         """Record a refused attempt in a transaction of its own, after the rollback: no values, skipped by replay."""
+        event = streams.refusal(self._keys, actor, verb, reason, input_digest)
         with self.transaction() as tx:
-            streams.refuse(tx, actor, case_id, streams.refusal(actor, verb, reason, input_digest))
+            streams.refuse(tx, actor, case_id, event)
 
     def record_access(self, actor: Actor, case_id: UUID, what: str) -> None:
         """Record that somebody read a case (``what``: case, task, history, document); the case is not locked."""

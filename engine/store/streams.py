@@ -12,10 +12,11 @@ from engine.calendar import local_date
 from engine.errors import NotFound
 from engine.model import JSON, ActedAs, Actor, Event
 from engine.store import tables as t
+from engine.store.accesses import stream_of_today
 from engine.store.history import GENESIS, Command, Head, owner_of, write
 from engine.store.records import Changes
 from engine.store.saving import Saving
-from engine.store.vault import new_key
+from engine.store.vault import Keys, new_key
 
 if TYPE_CHECKING:
     from engine.store.transaction import Transaction
@@ -45,7 +46,8 @@ class Streams(Saving):
         now = max(self.now(), row.last_at) if row.last_at else self.now()
         head = Head(stream=stream, events=row.events, hash=bytes(row.head))
         key = self._stream_key(owner_of(stream)) if any(event.values for event in events) else b""
-        written = write(self.keys, key, head, events, Command(id=uuid4(), recorded_at=now))
+        command = Command(id=uuid4(), recorded_at=now, rows=self._told.pop(stream, {}))
+        written = write(self.keys, key, head, events, command)
         self.insert_history(written)
         after = {"name": stream, "count": written.head.events, "hash": written.head.hash, "at": now}
         self.execute(_move_head, after)
@@ -71,14 +73,17 @@ def refuse(tx: Transaction, actor: Actor, case_id: UUID | None, event: Event) ->
     tx.append(f"account:{actor.account}" if actor.account else "account:system", [event])
 
 
-def refusal(actor: Actor, verb: str, reason: str, input_digest: str) -> Event:
-    """Who tried what, why not, and the digest of what was given: no values."""
-    detail = {"verb": verb, "reason": reason, "input": input_digest}
+def refusal(keys: Keys, actor: Actor, verb: str, reason: str, input_digest: str) -> Event:
+    """Who tried what, why not, and the digest of what was given: no values.
+
+    Under the key, as what people give can be guessed and tried.
+    """
+    detail = {"verb": verb, "reason": reason, "input": keys.digest(input_digest)}
     return Event(kind="attempt.refused", input=True, actor=acted(actor), detail=detail)
 
 
 def record_access(tx: Transaction, actor: Actor, case_id: UUID, what: str) -> None:
-    """Append a reading of a case to the day's stream; the case itself is not locked."""
+    """Append a reading of a case to one of the day's streams; the case itself is not locked."""
     _record_reading(tx, actor, "case.read", {"case": str(case_id), "what": what})
 
 
@@ -88,8 +93,8 @@ def record_export(tx: Transaction, actor: Actor, detail: Mapping[str, JSON]) -> 
 
 
 def _record_reading(tx: Transaction, actor: Actor, kind: str, detail: Mapping[str, JSON]) -> None:
-    day = local_date(tx.now())
-    tx.append(f"access:{day:%Y-%m-%d}", [Event(kind=kind, input=True, actor=acted(actor), detail=detail)])
+    stream = stream_of_today(local_date(tx.now()))
+    tx.append(stream, [Event(kind=kind, input=True, actor=acted(actor), detail=detail)])
 
 
 def acted(actor: Actor) -> ActedAs:

@@ -36,8 +36,8 @@ def _case(*, primary_key: bool = False, nullable: bool = False) -> Column[Any]:
     return Column("case_id", Uuid, ForeignKey("process_instance.id"), primary_key=primary_key, nullable=nullable)
 
 
-def _partial(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+def _partial(name: str, *columns: str, where: str, **more: Any) -> Index:
+    return Index(name, *columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where), **more)
 
 
 clock = Table(
@@ -105,8 +105,7 @@ process_instance = Table(
     Column("release", String(64), nullable=False),
     Column("scope", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("outcome", Text),
-    Column("milestone", Text),
+    *(Column(name, Text) for name in ("outcome", "milestone")),
     Column("sealed_title", LargeBinary),
     Column("sealed_state", LargeBinary),
     Column("revision", Integer, nullable=False),
@@ -227,16 +226,15 @@ event = Table(
     Column("element", Text),
     Column("flow", Text),
     Column("actor_account", Uuid),
-    Column("actor_name", Text),
-    Column("actor_post", Text),
-    Column("actor_unit", Text),
-    Column("actor_behalf", Text),
+    *(Column(f"actor_{name}", Text) for name in ("name", "post", "unit", "behalf")),
     Column("detail", Text),
     Column("commitment", LargeBinary),
     Column("state_digest", LargeBinary),
     Column("key_id", Text, nullable=False),
     Column("previous", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("rows", LargeBinary),
+    _partial("event_read_ix", "detail", where="kind = 'case.read'", postgresql_ops={"detail": "text_pattern_ops"}),
 )
 
 #: The values of one command's events, sealed together: ``number`` is the first event's, the text maps each to its own.

@@ -89,8 +89,7 @@ def store_of(settings: Settings) -> Store:
 
 def keys_of(settings: Settings) -> Keys:
     """The keys of a database that the settings name."""
-    keys = settings.keys()
-    return Keys(chain=keys.chain, sealing=keys.sealing, chain_id=keys.chain_id)
+    return settings.keys()
 
 
 def library() -> Library:
