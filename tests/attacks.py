@@ -51,6 +51,8 @@ def other(column: sa.Column[Any], value: Any) -> Any:
         return datetime.fromisoformat("2026-01-01T00:00:00+00:00") if value is None else value + timedelta(days=1)
     if isinstance(kind, sa.LargeBinary):
         return b"x" * 32 if not value else value[:-1] + bytes([value[-1] ^ 1])
+    if value is not None and isinstance(kind, sa.String) and kind.length:
+        return value[:-1] + ("1" if value[-1] == "0" else "0")
     return "x" if value is None else value + "x"
 
 

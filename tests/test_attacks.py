@@ -112,10 +112,12 @@ def test_an_attack_on_postgresql_is_found_and_named(
     database, url = cluster.create(template)
     mine = _copy(victim, tmp_path)
     store = Store.open(url, RING)
-    with store.engine.begin() as connection:
-        connection.exec_driver_sql("SET session_replication_role = replica")
-        hit = ATTACKS[name].do(connection, mine)
-    found = _found(store, mine)
-    store.close()
-    cluster.drop(database)
+    try:
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+            hit = ATTACKS[name].do(connection, mine)
+        found = _found(store, mine)
+    finally:
+        store.close()
+        cluster.drop(database)
     assert any(hit in line for line in found), f"{hit} is not in {found[:10]}"
