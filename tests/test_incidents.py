@@ -14,7 +14,7 @@ from engine import bpmn, documents, worker
 from engine import commands as c
 from engine.commands import stuck
 from engine.errors import CaseSuspended, Forbidden, NotFound, StillStuck
-from engine.model import CaseStatus, Outcome
+from engine.model import CaseStatus, Event, Outcome
 from engine.store import Store
 from tests import diagrams as d
 from tests.district import make_district
@@ -133,6 +133,7 @@ def test_a_called_process_that_gave_no_result_goes_on_without_it(town: Town) -> 
     with town.office.store.transaction() as tx:
         digest = tx.put_artefact("process", "Q", called("a = 1", "a b"))
         tx.publish({**before, "process": {**before["process"], "Q": digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     body = (d.start(), d.call("call", "Q"), d.user("z"), d.end(), d.flow("s", "call", "z", "e"))
     case = begun(town, *body, nodes="s call z e")
     [row] = of(town, case.case)
@@ -240,6 +241,7 @@ def test_incidents_are_listed_shown_and_tried_again_on_their_pages(tmp_path: Pat
         before = district.office.published().entries
         digest = tx.put_artefact("process", "drawn", drawn)
         tx.publish({**before, "process": {**before["process"], "drawn": digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     counter, system = district.client("intake"), district.client("system")
     case = counter.post("/api/process-definitions/drawn/instances", json={"variables": {}}).json()
     [told] = system.get("/api/incidents").json()["incidents"]

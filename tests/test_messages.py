@@ -17,7 +17,7 @@ from engine.bpmn import gate
 from engine.commands import publishing
 from engine.commands.cases import opened
 from engine.errors import AlreadyStarted, Forbidden, Invalid, KeyReused, NotFound, NothingWaits
-from engine.model import CaseStatus, Library, Once, Outcome
+from engine.model import CaseStatus, Event, Library, Once, Outcome
 from engine.store import Store, Transaction, verify
 from engine.worker import Worker
 from tests import diagrams as d
@@ -82,6 +82,7 @@ class Hall(Town):
             self.files[f"processes/{_key(content)}.bpmn"] = content
         with self.office.store.transaction() as tx:
             tx.publish(publishing._entries(tx, Library(self.files)), None)
+            tx.append("definition:", [Event(kind="library.published", input=True)])
 
 
 def _key(content: bytes) -> str:

@@ -21,7 +21,7 @@ from engine.errors import (
     SameActorNotAllowed,
     SanweiError,
 )
-from engine.model import CaseStatus, Library, Once, Outcome
+from engine.model import CaseStatus, Event, Library, Once, Outcome
 from engine.store import Store
 from tests import diagrams as d
 from tests.district import PERMIT, make_district
@@ -44,6 +44,7 @@ def published(town: Town, *body: str, nodes: str, ident: str = "drawn") -> None:
     with town.office.store.transaction() as tx:
         digest = tx.put_artefact("process", ident, drawn)
         tx.publish({**before, "process": {**before["process"], ident: digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
 
 
 def row(*names: str) -> tuple[str, ...]:
@@ -243,6 +244,7 @@ def test_a_migration_is_planned_and_done_over_http_and_on_its_page(tmp_path: Pat
         before = district.office.published().entries
         digest = tx.put_artefact("process", process, renamed)
         tx.publish({**before, "process": {**before["process"], process: digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     plan = system.post(address, json={"dry_run": True}).json()
     assert not plan["fits"]
     assert [f["rule"] for f in plan["findings"]] == ["gone"]

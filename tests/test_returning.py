@@ -26,7 +26,7 @@ from engine.errors import (
     TaskNotCompleted,
     TaskNotOpen,
 )
-from engine.model import SYSTEM, Once, Outcome, TaskStatus
+from engine.model import SYSTEM, Event, Once, Outcome, TaskStatus
 from engine.store import Store, queries
 from tests import diagrams as d
 from tests.processes import answers as a
@@ -64,6 +64,7 @@ def begin(town: Town, *files: bytes, by: str = "counter1") -> Outcome:
             key = file.partition(b'<process id="')[2].partition(b'"')[0].decode()
             fresh[key] = tx.put_artefact("process", key, file)
         tx.publish({**before, "process": {**before["process"], **fresh}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     return c.start_case(town.office, town[by], next(iter(fresh)), {})
 
 

@@ -16,7 +16,7 @@ from engine.bpmn import gate
 from engine.commands import publishing
 from engine.connectors import HttpGateway, Undeliverable
 from engine.errors import Invalid, NothingWaits, StaleRevision, TaskLapsed, TaskNotOpen
-from engine.model import CaseStatus, Library, Once, Outcome
+from engine.model import CaseStatus, Event, Library, Once, Outcome
 from engine.store import Store, new_id
 from tests import diagrams as d
 from tests.district import PASSWORD, make_district
@@ -36,6 +36,7 @@ def begun(town: Town, *body: str, nodes: str, ident: str = "drawn", more: str = 
     with town.office.store.transaction() as tx:
         digest = tx.put_artefact("process", ident, drawn)
         tx.publish({**before, "process": {**before["process"], ident: digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     return c.start_case(town.office, town["counter1"], ident, {})
 
 

@@ -24,7 +24,7 @@ from engine.errors import (
     TaskNotHeld,
     TaskNotOpen,
 )
-from engine.model import Outcome, TaskStatus
+from engine.model import Event, Outcome, TaskStatus
 from tests import diagrams as d
 from tests.processes import answers as a
 from tests.test_commands import Town
@@ -284,6 +284,7 @@ def test_signers_in_nested_calls_multi_instance_and_parallel_blocks(town: Town, 
     with town.office.store.transaction() as tx:
         made = {key: tx.put_artefact("process", key, xml) for key, xml in (("inner", inner), ("middle", middle))}
         tx.publish({**before, "process": {**before["process"], **made}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     case = begun(
         town,
         d.start(),
@@ -388,6 +389,7 @@ def joint(town: Town, *, sequential: bool) -> Outcome:
     with town.office.store.transaction() as tx:
         digest = tx.put_artefact("form", "tests/vote.json", VOTE.encode())
         tx.publish({**before, "form": {**before["form"], "tests/vote.json": digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
     loop = d.element(
         "multiInstanceLoopCharacteristics",
         "m",
