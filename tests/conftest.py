@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from engine.store import Keys, Store
+from tests.town import Town
 
 KEYS = Keys(chain=b"c" * 32, sealing=b"s" * 32, chain_id="test")
 _number = count(1)
@@ -116,3 +117,8 @@ def sqlite(sqlite_url: str) -> Iterator[Store]:
     opened = Store.open(sqlite_url, KEYS)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def town(store: Store) -> Town:
+    return Town(store)

@@ -25,8 +25,8 @@ from engine.errors import (
 from engine.model import SYSTEM, Once
 from engine.store import queries
 from tests.processes import answers as a
-from tests.test_commands import SHOP, Town
 from tests.test_replay import replays
+from tests.town import SHOP, Town
 from tests.waiting import until_a_rival_waits
 
 # What the database may make a difference to; everything else is looked at on one kind.

@@ -18,9 +18,9 @@ from engine.model import CaseStatus, Event, Outcome
 from engine.store import Store
 from tests import diagrams as d
 from tests.district import make_district
-from tests.test_commands import Town
 from tests.test_replay import replays, told
 from tests.test_seams import act, begun
+from tests.town import Town
 
 ENGINE = Path(__file__).parent.parent / "engine"
 RAISED = {"Fault", "Exhausted", "ExpressionError", "Thrown"}

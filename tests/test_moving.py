@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,19 +21,13 @@ from engine.errors import (
     SanweiError,
 )
 from engine.model import CaseStatus, Event, Library, Once, Outcome
-from engine.store import Store
 from tests import diagrams as d
 from tests.district import PERMIT, make_district
 from tests.processes import answers as a
-from tests.test_commands import LIBRARY, Town
 from tests.test_replay import replays, told
 from tests.test_seams import begun
 from tests.test_suspending import permit, resumed, standing, suspended
-
-
-@pytest.fixture
-def town(store: Store) -> Iterator[Town]:
-    return Town(store)
+from tests.town import LIBRARY, Town
 
 
 def published(town: Town, *body: str, nodes: str, ident: str = "drawn") -> None:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -24,12 +24,7 @@ from engine.store import Chosen, Keys, Store, StoredEvent
 from engine.store import tables as t
 from tests.conftest import KEYS
 from tests.district import make_district
-from tests.test_commands import SHOP, Town
-
-
-@pytest.fixture
-def town(store: Store) -> Iterator[Town]:
-    return Town(store)
+from tests.town import SHOP, Town
 
 
 def packed(town: Town, *cases: Any) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,8 +20,8 @@ from engine.store import tables as t
 from tests import diagrams as d
 from tests.conftest import KEYS
 from tests.processes import answers as a
-from tests.test_commands import LIBRARY, Town
 from tests.test_seams import act, begun
+from tests.town import LIBRARY, Town
 
 
 def packed(town: Town, *cases: UUID) -> Package:
@@ -56,11 +55,6 @@ def replays(town: Town, case: UUID) -> int:
 def told(town: Town, case: UUID) -> list[HistoryRow]:
     with town.office.store.reading() as reading:
         return [event.row() for event in exporting.case_events(reading, case)]
-
-
-@pytest.fixture
-def town(store: Store) -> Iterator[Town]:
-    return Town(store)
 
 
 @pytest.fixture

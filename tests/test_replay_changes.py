@@ -29,8 +29,8 @@ from engine.store import Chosen, Keys, Store
 from tests import diagrams as d
 from tests.conftest import KEYS
 from tests.hall import driven
-from tests.test_commands import Town
 from tests.test_machine_loops import DMN, RULE
+from tests.town import Town
 
 ROOT = Path(__file__).parent.parent
 CASES = 12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,16 +16,11 @@ from engine.commands import publishing
 from engine.connectors import HttpGateway, Undeliverable
 from engine.errors import Invalid, NothingWaits, StaleRevision, TaskLapsed, TaskNotOpen
 from engine.model import CaseStatus, Event, Library, Once, Outcome
-from engine.store import Store, new_id
+from engine.store import new_id
 from tests import diagrams as d
 from tests.district import PASSWORD, make_district
 from tests.processes import answers as a
-from tests.test_commands import LIBRARY, Town
-
-
-@pytest.fixture
-def town(store: Store) -> Iterator[Town]:
-    return Town(store)
+from tests.town import LIBRARY, Town
 
 
 def begun(town: Town, *body: str, nodes: str, ident: str = "drawn", more: str = "") -> Outcome:

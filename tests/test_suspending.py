@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,20 +20,15 @@ from engine.errors import (
     NotSuspended,
 )
 from engine.model import CaseStatus, Once, Outcome
-from engine.store import HistoryRow, Store
+from engine.store import HistoryRow
 from tests import diagrams as d
 from tests.district import PERMIT, make_district
 from tests.processes import answers as a
-from tests.test_commands import Town
 from tests.test_replay import replays, told
 from tests.test_seams import act, begun, deadlines_of
+from tests.town import Town
 
 EXPERTS = "《行政许可法》第四十五条（专家评审）"
-
-
-@pytest.fixture
-def town(store: Store) -> Iterator[Town]:
-    return Town(store)
 
 
 def suspended(town: Town, case: UUID, citation: str = "", by: str = "supervisor1") -> Outcome:

@@ -17,7 +17,7 @@ from engine.store import Store
 from tests import diagrams as d
 from tests.golden.feeding import STATES, definition_of, digest, to_the_end
 from tests.golden.shapes import shapes
-from tests.test_commands import SHOP, Town
+from tests.town import SHOP, Town
 
 FIXTURES = sorted(STATES.glob("*/*.json"))
 

@@ -85,8 +85,7 @@ class NodeBuilder:
         ident, kind = element.get("id", ""), local(element)
         if kind == "task":
             raise Problem("abstract_task")
-        triggers = self._triggers(element, kind)
-        called = _called(element) if kind == "callActivity" else None
+        triggers, called = self._triggers(element, kind), _called(element) if kind == "callActivity" else None
         spec, given = self._spec(element), properties(element)
         return Node(
             id=ident,

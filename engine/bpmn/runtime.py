@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from engine.bpmn import events, signatures, variables
@@ -42,28 +43,31 @@ def start(
         InputRejected: a behaviour this machine does not know, no such start event, a declared input missing, a value
             that cannot be stored, or more steps, tokens or bytes than one call may take. There is no case then.
     """
-    if not 1 <= semantics <= SEMANTICS:
-        raise rejected("state_unknown")
+    _check_start(definition, variables, at, semantics)
     machine = Machine(definition, State(definition.digest, business_key, stamp(now), semantics=semantics), now)
-    process = definition.processes[definition.root]
-    drawn = definition.scopes[definition.root]
-    if at is not None and (at not in drawn.nodes or drawn.nodes[at].kind != "startEvent"):
-        raise rejected("no_such_start", definition.root)
-    if at is None and not drawn.starts:
-        raise rejected("needs_start_event", definition.root)
-    if any(name not in variables for name in process.inputs):
-        raise rejected("input_missing", definition.root)
 
     def begin() -> None:
         scope = machine.open(definition.root, "process", None, dict(variables), start=at is None)
         if at is not None:
-            node = drawn.nodes[at]
+            node = definition.scopes[definition.root].nodes[at]
             for trigger in node.triggers[:1]:
                 events.store(machine, scope.id, events.Met(node, trigger, payload), None)
             events.begin_at(machine, scope.id, node)
 
     _taken_in(machine, begin, definition.root)
     return _input_step(machine, budget, definition.root)
+
+
+def _check_start(definition: Definition, variables: Mapping[str, Any], at: str | None, semantics: int) -> None:
+    drawn = definition.scopes[definition.root]
+    if not 1 <= semantics <= SEMANTICS:
+        raise rejected("state_unknown")
+    if at is not None and (at not in drawn.nodes or drawn.nodes[at].kind != "startEvent"):
+        raise rejected("no_such_start", definition.root)
+    if at is None and not drawn.starts:
+        raise rejected("needs_start_event", definition.root)
+    if any(name not in variables for name in definition.processes[definition.root].inputs):
+        raise rejected("input_missing", definition.root)
 
 
 def complete(
@@ -92,21 +96,22 @@ def complete(
     node = machine.node(item)
     if not isinstance(answers, Mapping):
         raise rejected("answers_not_plain", node.path)
-
-    def finish() -> None:
-        if signatures.unsigned(item) or (error is not None and item.signs is not None):
-            raise Fault("signatures_missing" if signatures.unsigned(item) else "signers_sign")
-        if error is not None:
-            raise Thrown(error, dict(answers))
-        if item.signs is None:
-            variables.write(machine, item.scope, _collected(item, node, dict(answers)), node.path, item.id)
-        if item.signs is None and not item.rounds:
-            machine.finish(item, node)
-        else:
-            signatures.done(machine, item, node, answers)
-
-    _taken_in(machine, lambda: machine.guarded(item, finish), node.path)
+    done = partial(_done, machine, item, node, answers, error)
+    _taken_in(machine, lambda: machine.guarded(item, done), node.path)
     return _input_step(machine, budget, node.path)
+
+
+def _done(machine: Machine, item: Token, node: Node, answers: Mapping[str, Any], error: str | None) -> None:
+    if signatures.unsigned(item) or (error is not None and item.signs is not None):
+        raise Fault("signatures_missing" if signatures.unsigned(item) else "signers_sign")
+    if error is not None:
+        raise Thrown(error, dict(answers))
+    if item.signs is None:
+        variables.write(machine, item.scope, _collected(item, node, dict(answers)), node.path, item.id)
+    if item.signs is None and not item.rounds:
+        machine.finish(item, node)
+    else:
+        signatures.done(machine, item, node, answers)
 
 
 def _collected(token: Token, node: Node, answers: dict[str, Any]) -> dict[str, Any]:
@@ -167,8 +172,7 @@ def fire(
         latest = machine.now = max(latest, datetime.fromisoformat(found[0]).astimezone(now.tzinfo))
         machine.state.spent = 0
         try:
-            late = found[0] if since is not None and found[0] < stamp(since) else None
-            events.fire(machine, found[1], None, late)
+            events.fire(machine, found[1], None, found[0] if since and found[0] < stamp(since) else None)
             total -= budget - machine.run(budget)
             if weight(machine.state) > BYTES:
                 raise Exhausted("too_much_data")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.bpmn.layout import layout
-from tests.test_gate import between_nodes, flow, lane, node, process, script, timer, user
+from tests.gate_cases.libraries import between_nodes, flow, lane, node, process, script, timer, user
 
 FOLDER = "processes/services/market_regulation"
 LANES = (
