@@ -22,7 +22,7 @@ from engine.errors import (
 )
 from engine.model import CaseStatus, Event, Library, Once, Outcome
 from tests import diagrams as d
-from tests.district import PERMIT, make_district
+from tests.district import PERMIT, District, make_district
 from tests.processes import answers as a
 from tests.test_replay import replays, told
 from tests.test_seams import begun
@@ -218,6 +218,17 @@ def test_only_a_system_administrator_moves_a_case_and_once(town: Town) -> None:
 
 
 # -- over HTTP and on the screens
+def _publish_renamed(district: District, process: str, old: str, new: str) -> None:
+    """The shipped process with one element renamed, in force."""
+    [path] = [name for name in LIBRARY.files if name.endswith(f"/{process}.bpmn")]
+    text = LIBRARY.files[path].decode().replace(f'"{old}"', f'"{new}"').replace(f">{old}<", f">{new}<")
+    with district.office.store.transaction() as tx:
+        before = district.office.published().entries
+        digest = tx.put_artefact("process", process, text.encode())
+        tx.publish({**before, "process": {**before["process"], process: digest}}, None)
+        tx.append("definition:", [Event(kind="library.published", input=True)])
+
+
 def test_a_migration_is_planned_and_done_over_http_and_on_its_page(tmp_path: Path) -> None:
     district = make_district(tmp_path)
     counter, system = district.client("intake"), district.client("system")
@@ -225,19 +236,8 @@ def test_a_migration_is_planned_and_done_over_http_and_on_its_page(tmp_path: Pat
     address = f"/api/process-instances/{started['case']}/migrate"
     assert system.post(address, json={"dry_run": True}).json()["code"] == "release_unchanged"
     element = started["tasks"][0]["element"]
-    ident = element.rpartition("/")[2]
     process = element.partition("/")[0]
-    [path] = [name for name in LIBRARY.files if name.endswith(f"/{process}.bpmn")]
-    renamed = (
-        LIBRARY.files[path]
-        .replace(f'"{ident}"'.encode(), b'"filled_in"')
-        .replace(f">{ident}<".encode(), b">filled_in<")
-    )
-    with district.office.store.transaction() as tx:
-        before = district.office.published().entries
-        digest = tx.put_artefact("process", process, renamed)
-        tx.publish({**before, "process": {**before["process"], process: digest}}, None)
-        tx.append("definition:", [Event(kind="library.published", input=True)])
+    _publish_renamed(district, process, element.rpartition("/")[2], "filled_in")
     plan = system.post(address, json={"dry_run": True}).json()
     assert not plan["fits"]
     assert [f["rule"] for f in plan["findings"]] == ["gone"]

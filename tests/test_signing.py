@@ -271,10 +271,7 @@ def test_the_signatures_reach_the_variable_the_element_names(town: Town) -> None
 
 @pytest.mark.parametrize("kind", ["before", "after", "beside"])
 def test_signers_in_nested_calls_multi_instance_and_parallel_blocks(town: Town, kind: str) -> None:
-    loop = (
-        '<multiInstanceLoopCharacteristics isSequential="false"><loopCardinality>2</loopCardinality>'
-        "</multiInstanceLoopCharacteristics>"
-    )
+    loop = d.element("multiInstanceLoopCharacteristics", "m", "<loopCardinality>2</loopCardinality>")
     lane = d.lanes(d.lane("intake_clerk", "'liwan/hall'", "s", "work", "e"))
     inner = d.process(lane, d.start(), d.user("work", loop), d.end(), d.flow("s", "work", "e"), ident="inner")
     middle = d.process(d.start(), d.call("call", "inner"), d.end(), d.flow("s", "call", "e"), ident="middle")

@@ -121,9 +121,7 @@ def test_timers_of_a_suspended_case_wait_for_its_resumption_and_say_when_they_we
     [at] = [row.recorded_at for row in told(town, case.case) if row.kind == "case.resumed"]
     due = {"first": 60, "daily": 90, "second": 120, "daily again": 180}
     fired = caught(town, case.case)
-    assert [name for name, _, _ in fired] == ["first", "daily", "second", "daily"], (
-        "in the order in which they were due"
-    )
+    assert [name for name, _, _ in fired] == ["first", "daily", "second", "daily"], "in order of their due moments"
     assert {moment for _, moment, _ in fired} == {at}, "none of them before the resumption"
     said = [datetime.fromisoformat(text) - begins for _, _, text in fired if text]
     assert said == [timedelta(minutes=minutes) for minutes in due.values()]

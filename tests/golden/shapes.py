@@ -79,6 +79,10 @@ def _waiting() -> Iterator[Shape]:
         files=(d.process(*body, d.flow("s", "a", "e"), d.flow("t", "e2")),),
         after=[["later", 3600], ["later", 90_000]],
     )
+    yield from _waiting_for_others()
+
+
+def _waiting_for_others() -> Iterator[Shape]:
     body = (d.start(), d.gateway("g", "eventBased"), d.catch("m", "msg into told"), d.catch("t", 'timer "P1D"'))
     flows = d.flow("s", "g", "m", "e") + d.flow("g", "t", "e2")
     files = (d.process(*body, d.end(), d.end("e2"), flows),)
