@@ -149,6 +149,28 @@ MALFORMED = [
 ]
 
 
+WHY = {"reason": "x"}
+# A body without fault for each verb, so that nothing but the id can be refused.
+FITTING: dict[str, dict[str, object]] = {
+    **{verb: {"answers": {}} for verb in ("complete", "draft", "resolve")},
+    **{verb: {"to": NOBODY} for verb in ("transfer", "delegate")},
+    "add-signer": {"kind": "before", "accounts": [NOBODY]},
+    "remove-signer": {"account": NOBODY},
+    "return": {"target": "x", "reason": "x"},
+    "comment": {"text": "x"},
+    "migrate": {"dry_run": True},
+}
+POSTED = {
+    "reason": "x",
+    "to": NOBODY,
+    "kind": "before",
+    "accounts": NOBODY,
+    "account": NOBODY,
+    "text": "x",
+    "target": "x",
+}
+
+
 def test_ids_that_are_none_and_ids_of_nothing_are_not_found_everywhere(ground: Ground) -> None:
     named = [(method, path) for method, path in routes(ground.hall.app) if "{" in path]
     assert len(named) > 25
@@ -158,11 +180,11 @@ def test_ids_that_are_none_and_ids_of_nothing_are_not_found_everywhere(ground: G
         client = ground.browser("counter1") if page else ground.person("counter1")
         for wrong in (NOBODY, *MALFORMED):
             address = filled(path, dict.fromkeys(ground.ids, wrong))
-            more = {"data": {"_csrf": csrf, "reason": "x"}} if page and method == "POST" else {}
+            more = {"data": {"_csrf": csrf, **POSTED}} if page and method == "POST" else {}
             if method == "POST" and not page:
-                more = {"json": {"answers": {}} if path.endswith(("complete", "draft")) else {"reason": "x"}}
-                more = {"files": {"file": ("a", b"a")}} if path.endswith("attachments") else more
-                more = {} if path.endswith((*BODILESS, "instances")) else more
+                verb = path.rpartition("/")[2]
+                more = {} if verb in (*BODILESS, "instances", "resume", "recall") else {"json": FITTING.get(verb, WHY)}
+                more = {"files": {"file": ("a", b"a")}} if verb == "attachments" else more
             answer, took = timed(lambda m=method, a=address, k=more, c=client: c.request(m, a, **k))
             if page and path == "/tasks/next":
                 continue

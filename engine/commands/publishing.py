@@ -46,9 +46,8 @@ def publish(
     calendar moves the open deadlines that cross it, one event each.
 
     Raises:
-        Forbidden: only a designer may. Refused: the gate found errors; all findings, errors first; nothing is
-            published.
-        StaleRevision: the library the files were laid over was replaced meanwhile; nothing is published.
+        Forbidden: only a designer may. Refused: the gate found errors; all findings, errors first.
+        StaleRevision: the library the files were laid over was replaced meanwhile. Nothing is published then.
     """
     with attempt(office, actor, "publish", {"files": len(library.files)}):
         if not may_publish(actor):
