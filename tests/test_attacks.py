@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from engine.connectors import Folder
 from engine.store import Store, verify
 from engine.store.verify_checkpoints import Copy
-from tests.attacks import ATTACKS
+from tests.attacks.table import ATTACKS
 from tests.conftest import Cluster
 from tests.victim import RING, Victim, copy_to, make_victim
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.pages import screen, texts
+from api.pages import screen, texts, told
 from api.pages.conditions import conditions
 from api.pages.labels import sections
 from tests.district import ITEM, PASSWORD, PERMIT, District, TestClient, make_district
@@ -310,7 +310,7 @@ def test_midnight_is_shown_as_the_day_that_ends() -> None:
 
 
 def test_every_word_is_there_in_both_languages() -> None:
-    tables = (texts._WORDS, texts._EVENTS, texts._CHAINED, texts._DRAWN)
+    tables = (texts._WORDS, told._EVENTS, told._CHAINED, told._DRAWN)
     for table in tables:
         for key, (zh, en) in table.items():
             assert zh, key

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import identity
 from api.pages.screen import Posted, language, posted, show
-from api.pages.texts import chained, words
+from api.pages.texts import words
+from api.pages.told import chained
 from engine import commands as c
 from engine.store import HistoryRow
 

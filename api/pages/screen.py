@@ -19,7 +19,8 @@ from starlette.datastructures import UploadFile
 
 from api import identity
 from api.identity import Asker
-from api.pages.texts import drawn, words
+from api.pages.texts import words
+from api.pages.told import drawn
 from api.schemas import storable
 from api.settings import Language
 from engine.errors import Finding, Invalid

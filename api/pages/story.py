@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from api.pages.screen import when
-from api.pages.texts import drawn, happened, words
+from api.pages.texts import words
+from api.pages.told import drawn, happened
 from api.settings import Language
 from engine import errors
 from engine.store import HistoryRow

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from api.pages.texts_behind import BEHIND
 from api.settings import Language
 
 _WORDS: Mapping[str, tuple[str, str]] = {
+    **BEHIND,
     "app": ("三位", "Sanwei"),
     "app.long": ("三位 · 荔湾区事项办理", "Sanwei · Liwan district"),
     "skip": ("跳到正文", "Skip to the content"),
@@ -248,120 +250,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "cases.none": ("没有符合条件的办件。", "No case matches."),
     "cases.running": ("在办", "Running"),
     "cases.endedonly": ("已办结", "Ended"),
-    # what is stuck
-    "stuck.title": ("运行异常", "Incident"),
-    "stuck.where": ("环节", "Element"),
-    "stuck.why": ("原因", "Why"),
-    "stuck.since": ("发生于", "Since"),
-    "stuck.whole": ("整个办件", "the whole case"),
-    "stuck.job": ("文书或者短信", "a paper or message"),
-    "stuck.retry": ("重试", "Try again"),
-    "stuck.checkpoint": ("检查点 {n} 无法复制到库外", "Checkpoint {n} cannot be copied outside"),
-    "stuck.none": ("没有运行异常。", "Nothing is stuck."),
-    "stuck.suspended": ("办件已中止，恢复后方可重试。", "The case is suspended; it can be tried again once resumed."),
-    # moving to another release
-    "move.title": ("迁移到现行版本", "Move to the release in force"),
-    "move.from": ("原版本", "from"),
-    "move.to": ("现行版本", "to"),
-    "move.plan": ("迁移预演", "What would become of it"),
-    "move.fits": ("可以迁移。", "The case can be moved."),
-    "move.against": ("有 {n} 处不能迁移", "{n} things stand against it"),
-    "move.what": ("对象", "What"),
-    "move.what.token": ("所在环节", "Position"),
-    "move.what.scope": ("子流程", "Scope"),
-    "move.what.wait": ("等候的事件", "Event waited for"),
-    "move.element": ("原环节", "Element before"),
-    "move.target": ("新环节", "Element after"),
-    "move.verdict": ("结果", "Result"),
-    "move.verdict.kept": ("不变", "kept"),
-    "move.verdict.mapped": ("对应", "mapped"),
-    "move.verdict.armed": ("新增", "new"),
-    "move.verdict.dropped": ("取消", "dropped"),
-    "move.verdict.refused": ("不能迁移", "refused"),
-    "move.hint": (
-        "待办任务保留原表单、岗位和签收人，已在计算的时限和定时不变；新增的定时从迁移时起算。",
-        "Open tasks keep their forms, posts and claims, clocks and timers run on; new timers count from now.",
-    ),
-    "move.again": ("重新预演", "Plan again"),
-    "move.do": ("迁移", "Move the case"),
-    # the whole history
-    "access.title": ("查阅记录", "Who has read it"),
-    "access.what": ("查阅内容", "What was read"),
-    "access.none": ("没有更多查阅记录。", "No further readings."),
-    "access.case": ("办件", "The case"),
-    "access.task": ("任务", "A task"),
-    "access.history": ("全部记录", "The whole record"),
-    "access.document": ("文书", "A paper"),
-    "access.package": ("导出办件", "Taken away as a package"),
-    "access.accesses": ("查阅记录", "Who has read it"),
-    "audit.title": ("全部记录", "The whole record"),
-    "audit.number": ("序号", "No."),
-    "audit.at": ("记录时间", "Recorded at"),
-    "audit.occurred": ("发生于", "happened at"),
-    "audit.what": ("事件", "Event"),
-    "audit.who": ("何人、何岗位", "Who, holding which post"),
-    "audit.values": ("数据（原值 → 新值）", "Values (old → new)"),
-    "audit.hash": ("校验值", "Hash"),
-    "audit.erased": ("内容已依法删除", "erased by law"),
-    "replay.do": ("重演核对", "Execute again and compare"),
-    "replay.hint": (
-        "按当时的流程版本重新执行已记录的每一次操作，逐条核对推导出的事件；核对本身也留痕。",
-        "Every recorded input runs through its release once more, and every event is compared; this is recorded too.",
-    ),
-    "replay.package": ("下载案卷包", "Download the package"),
-    "replay.identical": (
-        "一致：重新执行了 {n} 次输入，得到同样的 {events} 条事件；另有 {passed} 条不影响流转。",
-        "Identical: {n} inputs executed again gave the same {events} events; {passed} more move nothing.",
-    ),
-    "replay.erased": ("内容已依法删除，无法重演。", "The content was erased by law and cannot be executed again."),
-    "replay.differs": ("不一致，首个差异在第 {n} 条", "Different, first at event {n}"),
-    "replay.recorded": ("记录", "Recorded"),
-    "replay.came": ("重演", "Came"),
-    "audit.none": ("没有更多记录。", "No further events."),
-    # new case, processes
-    "new.title": ("新收件：选择事项", "New case: choose the item"),
-    "new.search": ("按事项名称、部门或编码查找", "Search by name, department or code"),
-    "new.start": ("收件", "Start"),
-    "new.none": ("没有您可以发起的事项。", "There is nothing you may start."),
-    "new.count": ("共 {n} 项", "{n} items"),
-    "new.too_many": ("仅显示前 {n} 项，请输入关键词缩小范围。", "Only the first {n} are shown; type to narrow down."),
-    "publish.title": ("发布流程文件", "Publish files"),
-    "publish.files": ("流程、表单、模板或表格文件", "Diagrams, forms, templates or tables"),
-    "publish.folder": ("新文件所在文件夹（可不填）", "Folder of new files (may be empty)"),
-    "publish.hint": (
-        "已发布过的文件按文件名自动归位。检查没有错误才会发布，正在办理的件不受影响。",
-        "A file published before takes its place by its name. Nothing is published unless there is no error; "
-        "running cases keep what they have.",
-    ),
-    "publish.go": ("检查并发布", "Check and publish"),
-    "publish.done": ("已发布，第 {n} 版", "Published as number {n}"),
-    "publish.findings": ("检查发现 {n} 处问题，未发布", "{n} findings; nothing was published"),
-    "publish.file": ("文件", "File"),
-    "publish.element": ("元素", "Element"),
-    "publish.what": ("问题", "Finding"),
-    "publish.mend": ("改法", "How to mend it"),
-    "publish.error": ("错误", "error"),
-    "publish.warning": ("提醒", "warning"),
-    "processes.title": ("已发布的流程", "Published processes"),
-    "processes.name": ("名称", "Name"),
-    "processes.key": ("标识", "Key"),
-    "processes.versions": ("版本", "Versions"),
-    "processes.published": ("发布时间", "Published"),
-    "processes.none": ("尚未发布流程。", "Nothing is published yet."),
-    "processes.xml": ("下载 BPMN 文件", "Download the BPMN file"),
-    # messages
-    "said.extended": ("已延长保留；有办件等待时立即送达。", "Kept longer; who waits for it has it now."),
-    "said.given_up": ("该消息已放弃。", "The message is given up."),
-    "messages.title": ("等待接收的消息", "Messages that wait for a receiver"),
-    "messages.none": ("目前没有等待接收的消息。", "No message waits for a receiver."),
-    "messages.name": ("消息", "Message"),
-    "messages.expires": ("保留至", "Kept until"),
-    "messages.kept": ("保留中", "kept"),
-    "messages.expired": ("已过期", "expired"),
-    "messages.failed": ("未能送达", "not taken"),
-    "messages.extend": ("延长保留", "Keep longer"),
-    "messages.again": ("重试", "Try again"),
-    "messages.give_up": ("放弃", "Give up"),
     # problems
     "problem.back": ("返回待办", "Back to the tasks"),
     "problem.who": ("由 {by}", "by {by}"),
@@ -391,103 +279,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "unit.months": ("个月", " months"),
 }
 
-# Kinds of history that a clerk reads; the others (tokens, variables, scopes) are the auditor's.
-_EVENTS: Mapping[str, tuple[str, str]] = {
-    "case.started": ("收件，办件建立", "Case started"),
-    "task.completed": ("办结", "Completed"),
-    "task.signed": ("签署意见", "Signed"),
-    "task.claimed": ("签收", "Claimed"),
-    "task.returned": ("退回", "Returned"),
-    "task.recalled": ("撤回办结", "Taken back"),
-    "task.released": ("退回岗位", "Given back"),
-    "task.transferred": ("转办", "Transferred"),
-    "task.delegated": ("委托办理", "Delegated"),
-    "task.resolved": ("交回委托人", "Given back to the owner"),
-    "task.urged": ("催办", "Urged"),
-    "signers.added": ("请加签", "Signers asked"),
-    "signer.removed": ("撤销加签人", "A signer asked no more"),
-    "comment.added": ("批注", "Comment"),
-    "timer.fired": ("时限届满，系统按规定处理", "A moment came; the system did what is drawn"),
-    "message.delivered": ("收到消息", "Message received"),
-    "case.suspended": ("中止办理", "Case suspended"),
-    "firing.failed": ("到期事项处理失败", "What fell due could not be done"),
-    "job.failed": ("文书或者短信处理失败", "A paper or message failed"),
-    "case.migrated": ("迁移到新版本", "Moved to another release"),
-    "case.resumed": ("恢复办理", "Case resumed"),
-    "deadlines.judged": ("中止期间时限届满", "A deadline ran out while the case was suspended"),
-    "signal.delivered": ("收到信号", "Signal received"),
-    "incident.closed": ("运行异常已查看", "Incident seen"),
-    "incident.retried": ("重试运行异常", "Incident retried"),
-    "calendar.changed": ("工作日历更新，重新计算时限", "Calendar changed; deadlines recomputed"),
-    "attempt.refused": ("操作被拒绝", "An attempt was refused"),
-    "milestone.reached": ("进入阶段", "Reached"),
-    "document.issued": ("出具文书", "Paper issued"),
-    "notice.queued": ("发送短信", "Text message"),
-    "notice.impossible": ("未发送短信（无手机号码）", "No text message (no number)"),
-    "deadline.started": ("开始计时", "Clock started"),
-    "deadline.paused": ("暂停计时", "Clock stands still"),
-    "deadline.resumed": ("恢复计时", "Clock goes on"),
-    "deadline.met": ("按期完成", "Deadline met"),
-    "deadline.dropped": ("停止计时", "Clock dropped"),
-    "deadline.breached": ("超过时限", "Deadline breached"),
-    "deadline.extended": ("延长时限", "Deadline extended"),
-    "deadline.recomputed": ("时限重新计算", "Deadline recomputed"),
-    "incident.raised": ("运行异常", "Incident"),
-    "case.ended": ("办件结束", "Case ended"),
-    "erasure.proposed": ("提出销毁", "Erasure proposed"),
-    "case.erased": ("已删除", "Erased"),
-    "hold.placed": ("法定保留", "Held"),
-    "hold.lifted": ("解除保留", "Hold lifted"),
-    "document.rendered": ("文书已生成", "Paper made"),
-}
-
-# Kinds of history that only an auditor reads.
-_CHAINED: Mapping[str, tuple[str, str]] = {
-    "element.entered": ("进入节点", "Element entered"),
-    "element.completed": ("完成节点", "Element completed"),
-    "element.cancelled": ("取消节点", "Element cancelled"),
-    "variables.written": ("写入数据", "Variables written"),
-    "scope.opened": ("进入子流程", "Scope opened"),
-    "event.thrown": ("抛出事件", "Event thrown"),
-    "event.caught": ("捕获事件", "Event caught"),
-    "error.uncaught": ("未处理的错误", "Error nobody caught"),
-}
-
-# Words that diagrams use as ids: outcomes of end events, milestones; an unknown one shows as it is drawn.
-_DRAWN: Mapping[str, tuple[str, str]] = {
-    "granted": ("准予", "granted"),
-    "denied": ("不予", "denied"),
-    "not_accepted": ("不予受理", "not accepted"),
-    "withdrawn": ("撤回", "withdrawn"),
-    "lapsed": ("逾期视为撤回", "lapsed"),
-    "submitted": ("已申请", "submitted"),
-    "received": ("已收件", "received"),
-    "intake": ("收件", "intake"),
-    "correction": ("补正中", "correction"),
-    "accepted": ("已受理", "accepted"),
-    "examined": ("已审查", "examined"),
-    "inspected": ("已核查", "inspected"),
-    "decided": ("已决定", "decided"),
-    "certified": ("已制证", "certified"),
-    "ready": ("待取件", "ready"),
-    "issued": ("已出件", "issued"),
-    "posted": ("已寄出", "posted"),
-    "registered": ("已登记", "registered"),
-    "intake_clerk": ("收件员", "Intake clerk"),
-    "acceptance_reviewer": ("受理审核员", "Acceptance reviewer"),
-    "examiner": ("审查员", "Examiner"),
-    "inspector": ("核查员", "Inspector"),
-    "decision_maker": ("审批决定人", "Decision maker"),
-    "registrar": ("登记员", "Registrar"),
-    "issue_clerk": ("出件员", "Issue clerk"),
-    "supervisor": ("督办员", "Supervisor"),
-    "auditor": ("审计员", "Auditor"),
-    "designer": ("流程设计员", "Designer"),
-    "security_admin": ("安全管理员", "Security administrator"),
-    "system_admin": ("系统管理员", "System administrator"),
-    "archivist": ("档案管理员", "Archivist"),
-}
-
 Words = Callable[..., str]
 
 
@@ -500,23 +291,3 @@ def words(language: Language) -> Words:
         return found.format(**values) if values else found
 
     return text
-
-
-def drawn(word: str | None, language: Language) -> str:
-    """A word of a diagram (outcome, milestone, role) for people; unknown words stay as they are."""
-    if not word:
-        return ""
-    pair = _DRAWN.get(word)
-    return word if pair is None else pair[1 if language == "en" else 0]
-
-
-def chained(kind: str, language: Language) -> str:
-    """What any event's kind is called for an auditor; unknown kinds stay as they are."""
-    pair = _CHAINED.get(kind) or _EVENTS.get(kind) or (kind, kind)
-    return pair[1 if language == "en" else 0]
-
-
-def happened(kind: str, language: Language) -> str | None:
-    """What an event's kind is called on the screens; None for kinds that clerks are not shown."""
-    pair = _EVENTS.get(kind)
-    return None if pair is None else pair[1 if language == "en" else 0]
