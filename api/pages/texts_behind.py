@@ -1,4 +1,4 @@
-"""Knows the words of the screens behind the counter: what is stuck, migration, the whole record, publishing, messages."""
+"""Knows the words of the screens behind the counter: what is stuck, migration, the record, publishing, messages."""
 
 from __future__ import annotations
 
