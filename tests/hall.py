@@ -18,7 +18,6 @@ from api import demo
 from api.accounts import DemoAccount, demo_accounts
 from api.cli import prepare
 from api.demo import Desk, District, Refused, Summary, drive
-from api.evidence import keys_of
 from api.problems import of_error
 from api.rest.instances import told
 from api.schemas import plain
@@ -120,7 +119,7 @@ def driven(folder: Path, *, cases: int, seed: int, on_case: Callable[[], None] =
     The keys lie beside it as ``keys.json``.
     """
     settings = prepare(folder)
-    store = Store.open(settings.database_url, keys_of(settings))
+    store = Store.open(settings.database_url, settings.keys())
     # Whoever waits for the worker here would wait for nobody: it has been by.
     patience, demo.WORKER_PATIENCE = demo.WORKER_PATIENCE, 0.0
     try:

@@ -15,7 +15,6 @@ from uuid import UUID
 
 import pytest
 
-from api.evidence import keys_of
 from api.settings import Settings
 from engine import commands as c
 from engine.commands.packages import MANIFEST, SIGNATURE
@@ -36,7 +35,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def exported(folder: Path, url: str, path: Path) -> None:
-    store = Store.open(url, keys_of(Settings(keys_path=folder / "keys.json")))
+    store = Store.open(url, Settings(keys_path=folder / "keys.json").keys())
     with path.open("wb") as out:
         c.export_cases(c.Office(store), SYSTEM, Chosen(), out)
     store.close()
