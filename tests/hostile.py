@@ -19,7 +19,8 @@ from tests.processes.story import Hall, Story
 NAME, ID_NUMBER, PHONE = "欧阳演示郎", "999999198501019990", "19988887777"
 SCRIPT = f'"><script>alert("{NAME}")</script>'
 NOBODY = str(uuid4())
-SLOWEST = 2.0
+# A guard against what grows with the attack, not a measure of speed: machines that run tests are slow at times.
+SLOWEST = 4.0
 JSON = "application/json"
 # Tables that grow by looking, by being refused or by logging in; everything else must stay as it was.
 NOISY = {"event", "event_value", "stream_head", "data_key", "session", "account", "alembic_version"}

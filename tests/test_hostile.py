@@ -159,6 +159,7 @@ FITTING: dict[str, dict[str, object]] = {
     "return": {"target": "x", "reason": "x"},
     "comment": {"text": "x"},
     "migrate": {"dry_run": True},
+    "propose-erasure": {"basis": "x", "kept_until": "2020-01-01"},
 }
 POSTED = {
     "reason": "x",
@@ -183,7 +184,11 @@ def test_ids_that_are_none_and_ids_of_nothing_are_not_found_everywhere(ground: G
             more = {"data": {"_csrf": csrf, **POSTED}} if page and method == "POST" else {}
             if method == "POST" and not page:
                 verb = path.rpartition("/")[2]
-                more = {} if verb in (*BODILESS, "instances", "resume", "recall") else {"json": FITTING.get(verb, WHY)}
+                more = (
+                    {}
+                    if verb in (*BODILESS, "instances", "resume", "recall", "erase")
+                    else {"json": FITTING.get(verb, WHY)}
+                )
                 more = {"files": {"file": ("a", b"a")}} if verb == "attachments" else more
             answer, took = timed(lambda m=method, a=address, k=more, c=client: c.request(m, a, **k))
             if page and path == "/tasks/next":
