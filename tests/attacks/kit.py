@@ -21,11 +21,12 @@ FOREIGN = Keys(chain=b"x" * 32, sealing=b"y" * 32, chain_id="c2", other_chain={"
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack. ``everywhere``: made on PostgreSQL too."""
+    """One attack. ``everywhere``: made on PostgreSQL too. ``soak``: one of many of its kind, left to the long run."""
 
     name: str
     do: Do
     everywhere: bool = False
+    soak: bool = False
 
 
 def case(number: UUID) -> str:
