@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 
+from engine.commands import people
 from engine.store import Keys, Store
 from tests.town import Town
 
+# Passwords are hashed as in earnest but with little effort: what argon2 costs on purpose would be most of the suite.
+people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 KEYS = Keys(chain=b"c" * 32, sealing=b"s" * 32, chain_id="test")
 _number = count(1)
 
